@@ -1,0 +1,1 @@
+//! The outbox contract: a decoded row → the record to publish. Pure.

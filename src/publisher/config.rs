@@ -1,0 +1,20 @@
+//! The publisher's settings: the window, the stall timeout, the waits after a refusal.
+
+use std::time::Duration;
+
+/// Settings of sessions and of the supervisor.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Events between the oldest unacknowledged one and the newest sent, at most.
+    pub window: u32,
+    /// The same in bytes; soft by one event, so that a large one can always pass.
+    pub window_bytes: u64,
+    /// When the oldest unacknowledged record is older than this, the session lets go of PostgreSQL.
+    pub stall_timeout: Duration,
+    /// The first wait after a refusal; doubles each time.
+    pub first_wait: Duration,
+    /// No wait after a refusal is longer.
+    pub longest_wait: Duration,
+    /// Leave the process on a fault that needs a person, instead of holding.
+    pub exit_on_fault: bool,
+}
