@@ -1,0 +1,131 @@
+//! Frame: what one CopyData message of the replication stream carries, and the reply to it.
+//!
+//! Layouts: PostgreSQL manual, "Streaming Replication Protocol", under START_REPLICATION.
+
+use super::{DecodeError, Lsn, PgTimestamp, reader::Reader};
+
+const XLOG_DATA: u8 = b'w';
+const KEEPALIVE: u8 = b'k';
+const STATUS_UPDATE: u8 = b'r';
+
+/// The payload of one CopyData message from the walsender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// One pgoutput message.
+    XLogData {
+        /// Where the WAL behind this message begins. 0/0 for all but the last message that one
+        /// WAL record causes: for Relation and Type, and for a Begin that an Origin follows. So
+        /// it is no measure of progress.
+        wal_start: Lsn,
+        /// The manual calls it the server's current end of WAL. With logical decoding the
+        /// walsender fills in `wal_start` again.
+        wal_end: Lsn,
+        /// The server's clock when it sent the frame.
+        sent_at: PgTimestamp,
+        /// The pgoutput message, for [`LogicalMessage::decode`](super::LogicalMessage::decode).
+        body: &'a [u8],
+    },
+    /// A sign of life that says how far the walsender has read.
+    Keepalive {
+        /// How far the walsender has decoded and sent. All that commits before it was sent, so
+        /// it may be confirmed when nothing is open or in flight.
+        wal_end: Lsn,
+        /// The server's clock when it sent the frame.
+        sent_at: PgTimestamp,
+        /// The server wants a status update at once, else `wal_sender_timeout` ends the
+        /// connection. It asks at half of that time, and before it shuts down.
+        reply_requested: bool,
+    },
+}
+
+impl<'a> Frame<'a> {
+    /// Reads the payload of a CopyData message.
+    ///
+    /// # Errors
+    ///
+    /// When the tag is unknown, the header is cut short, or bytes follow a keepalive. The body
+    /// of XLogData is not looked at.
+    pub fn decode(payload: &'a [u8]) -> Result<Frame<'a>, DecodeError> {
+        let mut reader = Reader::new(payload);
+        match reader.u8("the frame's tag")? {
+            XLOG_DATA => Ok(Frame::XLogData {
+                wal_start: reader.lsn("wal_start of XLogData")?,
+                wal_end: reader.lsn("wal_end of XLogData")?,
+                sent_at: reader.timestamp("sent_at of XLogData")?,
+                body: reader.rest(),
+            }),
+            KEEPALIVE => {
+                let keepalive = Frame::Keepalive {
+                    wal_end: reader.lsn("wal_end of a keepalive")?,
+                    sent_at: reader.timestamp("sent_at of a keepalive")?,
+                    reply_requested: reader.bool("reply_requested of a keepalive")?,
+                };
+                reader.end("a keepalive")?;
+                Ok(keepalive)
+            }
+            tag => Err(DecodeError::UnknownTag { what: "the frame", tag }),
+        }
+    }
+}
+
+/// The payload of the CopyData message that tells the server how far we are.
+///
+/// `flushed` is what moves the slot: the server takes it as `confirmed_flush_lsn` and frees the
+/// WAL before it, unchecked, even beyond what it ever sent. 0/0 moves nothing. `written` and
+/// `applied` are only shown in `pg_stat_replication` for a logical slot that no
+/// `synchronous_standby_names` waits for. All are one byte past the last one meant, which is what
+/// a Commit's `end_lsn` is. With `reply_requested` the server answers with a keepalive.
+pub fn encode_status_update(
+    written: Lsn,
+    flushed: Lsn,
+    applied: Lsn,
+    now: PgTimestamp,
+    reply_requested: bool,
+) -> [u8; 34] {
+    let mut bytes = [0; 34];
+    bytes[0] = STATUS_UPDATE;
+    bytes[1..9].copy_from_slice(&written.as_u64().to_be_bytes());
+    bytes[9..17].copy_from_slice(&flushed.as_u64().to_be_bytes());
+    bytes[17..25].copy_from_slice(&applied.as_u64().to_be_bytes());
+    bytes[25..33].copy_from_slice(&now.0.to_be_bytes());
+    bytes[33] = u8::from(reply_requested);
+    bytes
+}
+
+/// A status update as the server reads it; see [`encode_status_update`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusUpdate {
+    /// Received up to here.
+    pub written: Lsn,
+    /// Safe up to here: the slot may forget what is before.
+    pub flushed: Lsn,
+    /// Applied up to here.
+    pub applied: Lsn,
+    /// The client's clock when it sent the update.
+    pub sent_at: PgTimestamp,
+    /// Whether the server shall answer with a keepalive.
+    pub reply_requested: bool,
+}
+
+/// Reads a status update, the server's half of [`encode_status_update`]: a scripted server checks
+/// with it what was confirmed.
+///
+/// # Errors
+///
+/// When the bytes are anything but one whole status update.
+pub fn decode_status_update(payload: &[u8]) -> Result<StatusUpdate, DecodeError> {
+    let mut reader = Reader::new(payload);
+    match reader.u8("the status update's tag")? {
+        STATUS_UPDATE => {}
+        tag => return Err(DecodeError::UnknownTag { what: "the status update", tag }),
+    }
+    let update = StatusUpdate {
+        written: reader.lsn("written of a status update")?,
+        flushed: reader.lsn("flushed of a status update")?,
+        applied: reader.lsn("applied of a status update")?,
+        sent_at: reader.timestamp("sent_at of a status update")?,
+        reply_requested: reader.bool("reply_requested of a status update")?,
+    };
+    reader.end("a status update")?;
+    Ok(update)
+}
