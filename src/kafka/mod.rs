@@ -1,1 +1,31 @@
-//! kafka
+//! Kafka, through librdkafka: records go in, acknowledgements come back.
+//!
+//! ```text
+//!  Record ─► Producer::offer ─► Topics (does it exist? how many partitions?)
+//!                  │               └► Gate (a cold partition takes one record alone)
+//!                  └► librdkafka: batches, retries, idempotence
+//!  Delivery ◄─ Producer::next_delivery ◄─ delivery callback, served by Producer::serve
+//! ```
+//!
+//! This edge has never heard of the replication stream: it carries a [`crate::ack::Ticket`] from
+//! the sending to the acknowledgement and gives it back.
+
+mod client;
+mod config;
+mod error;
+mod flights;
+mod gate;
+mod lookup;
+mod murmur2;
+mod options;
+mod producer;
+mod refusal;
+mod reports;
+mod topics;
+
+pub use config::{Config, NewTopics};
+pub use error::Error;
+pub use options::{OptionError, OptionValue, is_secret, refuse_unsafe};
+pub use producer::{Delivery, FlightId, Offer, Producer};
+pub use refusal::{Outcome, Refusal};
+pub use topics::TopicId;

@@ -2,6 +2,23 @@
 
 use std::time::Duration;
 
+use crate::{kafka, observe::HttpConfig, outbox, postgres};
+
+/// All that [`run`](super::run) needs: each edge's own settings beside the publisher's.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How to reach PostgreSQL.
+    pub postgres: postgres::Config,
+    /// The table and the route.
+    pub outbox: outbox::Config,
+    /// How to reach Kafka.
+    pub kafka: kafka::Config,
+    /// Where HTTP listens.
+    pub http: HttpConfig,
+    /// Sessions and waits.
+    pub publisher: Config,
+}
+
 /// Settings of sessions and of the supervisor.
 #[derive(Debug, Clone)]
 pub struct Config {

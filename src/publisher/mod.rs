@@ -1,1 +1,33 @@
-//! publisher
+//! The publisher: one row's way from the WAL to Kafka, and the acknowledgement's way back.
+//!
+//! ```text
+//!  walsender ─CopyData→ ReplicationStream::next → Engine::receive (decode → map → route) → Producer::offer
+//!  walsender ←status── ReplicationStream::send ← Engine::status_update ← Engine::acknowledge ← delivery
+//! ```
+//!
+//! - [`Engine`] is pure: frames and acknowledgements in, records and status updates out.
+//! - `session` drives one engine over one connection until it ends. One task owns the socket, the
+//!   engine and the producer; nothing is shared, so nothing is locked.
+//! - `supervisor` starts sessions, tells transient faults from permanent ones, waits and tries
+//!   again.
+//! - [`run`] puts them on a thread of their own beside HTTP, signals and the slot's sampler.
+
+mod backoff;
+mod board;
+mod carrier;
+mod config;
+mod ending;
+mod engine;
+mod engine_error;
+mod memory;
+mod process;
+mod sampler;
+mod session;
+mod stopping;
+mod supervisor;
+mod suspects;
+
+pub use config::{Config, Settings};
+pub use engine::{Engine, EngineConfig, Received};
+pub use engine_error::EngineError;
+pub use process::run;

@@ -1,0 +1,116 @@
+//! The librdkafka settings that the guarantee rests on.
+
+use rdkafka::{ClientConfig, error::KafkaError};
+
+use super::{Config, Error, OptionValue};
+
+/// What a user may override. Each is a matter of speed or taste.
+const DEFAULTS: [(&str, &str); 8] = [
+    ("client.id", "postrider"),
+    ("compression.type", "lz4"),
+    // librdkafka fills batches by itself under load; this is the latency of a lone record.
+    ("linger.ms", "1"),
+    ("socket.keepalive.enable", "true"),
+    ("socket.nagle.disable", "true"),
+    // Gentle to a broker that is gone, and back soon after it is.
+    ("reconnect.backoff.ms", "100"),
+    ("reconnect.backoff.max.ms", "2000"),
+    ("statistics.interval.ms", "5000"),
+];
+
+/// What the guarantee needs. `options::refuse_unsafe` refuses other values by name.
+const GUARANTEE: [(&str, &str); 8] = [
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    // A batch that is refused must not be overtaken by the ones behind it.
+    ("enable.gapless.guarantee", "true"),
+    // A record that timed out would leave a gap. The stall watchdog is ours.
+    ("message.timeout.ms", "0"),
+    // Java's placement, so that consumers which join topics find the same partitions.
+    ("partitioner", "murmur2_random"),
+    ("allow.auto.create.topics", "false"),
+    // The default of 1,000,000 refuses here what a broker may well accept.
+    ("message.max.bytes", "1000000000"),
+    // The window limits bytes; librdkafka must never be the first to be full.
+    ("queue.buffering.max.kbytes", "2097151"),
+];
+
+/// librdkafka's settings for `config`. Values in files are read anew each time, so that a rotated
+/// password is picked up by the next producer.
+///
+/// # Errors
+/// [`Error::File`] when a file cannot be read.
+pub(crate) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
+    let mut client = ClientConfig::new();
+    for (name, value) in DEFAULTS {
+        client.set(name, value);
+    }
+    for (name, value) in &config.options {
+        client.set(name, OptionValue::expose(value));
+    }
+    for (name, path) in &config.options_files {
+        let value = std::fs::read_to_string(path).map_err(|source| Error::File {
+            name: name.clone(),
+            path: path.clone(),
+            source,
+        })?;
+        client.set(name, value.trim_end_matches(['\n', '\r']));
+    }
+    for (name, value) in GUARANTEE {
+        client.set(name, value);
+    }
+    client.set("bootstrap.servers", &config.brokers);
+    // Twice, because records that came back may still wait in librdkafka for their report.
+    client.set("queue.buffering.max.messages", (u64::from(config.window) * 2 + 1000).to_string());
+    Ok(client)
+}
+
+/// Tells a librdkafka error at creation without repeating the value, which may be a secret.
+pub(crate) fn creation_error(error: KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, reason, name, value) => {
+            Error::Option { name, reason: without(&reason, &value) }
+        }
+        KafkaError::ClientCreation(reason) => Error::Options(reason),
+        other => Error::Options(other.to_string()),
+    }
+}
+
+fn without(reason: &str, value: &str) -> String {
+    if value.is_empty() { reason.to_owned() } else { reason.replace(value, "(hidden)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_the_guarantee_beat_the_options() {
+        let mut config = Config { brokers: "localhost:9092".into(), ..Config::default() };
+        config.options.insert("acks".into(), OptionValue::new("1".into()));
+        config.options.insert("linger.ms".into(), OptionValue::new("7".into()));
+        let client = client_config(&config).unwrap();
+        assert_eq!(client.get("acks"), Some("all"));
+        assert_eq!(client.get("linger.ms"), Some("7"));
+    }
+
+    #[test]
+    fn an_option_that_librdkafka_refuses_is_named_without_its_value() {
+        let error = KafkaError::ClientConfig(
+            rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
+            "Invalid value \"hunter2\" for configuration property \"sasl.password\"".into(),
+            "sasl.password".into(),
+            "hunter2".into(),
+        );
+        let sentence = creation_error(error).to_string();
+        assert!(sentence.contains("sasl.password") && !sentence.contains("hunter2"), "{sentence}");
+    }
+
+    #[test]
+    fn a_missing_options_file_is_named() {
+        let mut config = Config::default();
+        config.options_files.insert("sasl.password".into(), "/nowhere/at/all".into());
+        let sentence = client_config(&config).unwrap_err().to_string();
+        assert!(sentence.contains("/nowhere/at/all") && sentence.contains("sasl.password"));
+    }
+}

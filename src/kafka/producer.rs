@@ -1,0 +1,242 @@
+//! Producer: hands records to librdkafka and brings their fate back.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    error::RDKafkaErrorCode,
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig},
+};
+
+use super::{
+    Config, Error,
+    client::{client_config, creation_error},
+    flights::{Flight, Flights},
+    murmur2::partition_of,
+    refusal::{Outcome, Refusal},
+    reports::{Callbacks, Report},
+    topics::{Known, TopicId, Topics},
+};
+use crate::{
+    ack::Ticket,
+    outbox::{Position, Record},
+    wal::PgTimestamp,
+};
+
+/// Records without key go to one partition in runs of this length, so that batches fill.
+const KEYLESS_RUN: u64 = 100;
+
+/// What became of an offered record.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a record that was not sent has to be offered again"]
+pub enum Offer {
+    /// librdkafka has it. Its ticket is attached next.
+    Sent(FlightId),
+    /// Not now: offer the same record again, and no other, after [`Producer::serve`].
+    NotNow,
+    /// Kafka will not have it. It was not sent, and so not in anybody's batch.
+    Refused(Refusal),
+    /// The producer cannot go on; a new one begins at the last confirmed position.
+    Broken(String),
+}
+
+/// Names a record that was just sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FlightId(usize);
+
+/// A record's fate.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What the tracker wants back when it is acknowledged.
+    pub ticket: Ticket,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Which event it was.
+    pub position: Position,
+    /// Its topic.
+    pub topic: TopicId,
+    /// Key, payload and headers.
+    pub bytes: u64,
+    /// When its transaction was committed, by PostgreSQL's clock.
+    pub committed_at: PgTimestamp,
+}
+
+/// One librdkafka producer, from birth to purge. Not shared: one thread offers and serves.
+///
+/// Born and purged with a session, so that no ticket outlives its tracker.
+pub struct Producer {
+    inner: Arc<BaseProducer<Callbacks>>,
+    reports: Receiver<Report>,
+    flights: Flights,
+    topics: Topics,
+    /// Counts records without key, to place them in runs.
+    keyless: u64,
+}
+
+impl Producer {
+    /// Makes a producer; does not wait for a broker.
+    ///
+    /// # Errors
+    /// When librdkafka does not accept the options.
+    pub fn start(config: &Config) -> Result<Producer, Error> {
+        let client = client_config(config)?;
+        // The window counts events from the oldest in flight: no more can be unreported.
+        let (sender, reports) = sync_channel(config.window as usize + 1);
+        let inner: BaseProducer<Callbacks> =
+            client.create_with_context(Callbacks::new(sender)).map_err(creation_error)?;
+        Ok(Producer {
+            inner: Arc::new(inner),
+            reports,
+            flights: Flights::default(),
+            topics: Topics::new(config.create_topics.map(|shape| (shape, client))),
+            keyless: 0,
+        })
+    }
+
+    /// Offers a record of a transaction that was committed at `committed_at`. It is copied when it
+    /// is sent.
+    pub fn offer(
+        &mut self,
+        record: &Record<'_>,
+        committed_at: PgTimestamp,
+        now: Instant,
+    ) -> Offer {
+        let topic = self.topics.id(record.topic, now);
+        let gate = match self.topics.known(topic, &self.inner, now) {
+            Known::Gate(gate) => gate,
+            Known::NotYet => return Offer::NotNow,
+            Known::Refused(refusal) => return Offer::Refused(refusal),
+        };
+        let (partition, explicit) = match (record.partition, record.key) {
+            (Some(number), _) => (number.max(0) as u32, true),
+            (None, Some(key)) => (partition_of(key, gate.partitions()), false),
+            (None, None) => {
+                ((self.keyless / KEYLESS_RUN % u64::from(gate.partitions())) as u32, true)
+            }
+        };
+        if explicit && partition >= gate.partitions() {
+            return Offer::Refused(Refusal::UnknownPartition);
+        }
+        if !gate.admits(partition) {
+            return Offer::NotNow;
+        }
+        let number = self.flights.next_number();
+        match self.produce(record, explicit.then_some(partition), number) {
+            Ok(()) => {}
+            Err(RDKafkaErrorCode::QueueFull) => return Offer::NotNow,
+            Err(code) => {
+                return match Outcome::of_code(Some(code)) {
+                    Outcome::Refused(refusal) => Offer::Refused(refusal),
+                    Outcome::Broken(reason) => Offer::Broken(reason),
+                    Outcome::Acknowledged => unreachable!("a code is never an acknowledgement"),
+                };
+            }
+        }
+        self.keyless += u64::from(record.key.is_none() && record.partition.is_none());
+        if let Some(gate) = self.topics.gate_mut(topic) {
+            gate.sent(partition);
+        }
+        let (bytes, position) = (record.bytes() as u64, record.position);
+        self.flights.depart(Flight {
+            ticket: None,
+            topic,
+            partition,
+            bytes,
+            position,
+            sent_at: now,
+            committed_at,
+        });
+        Offer::Sent(FlightId(number))
+    }
+
+    /// Attaches what the tracker gave for the record that was just sent.
+    ///
+    /// # Panics
+    /// If the record is not in flight: reports are read after this call, by the same thread.
+    pub fn attach(&mut self, flight: FlightId, ticket: Ticket) {
+        let flight = self.flights.get_mut(flight.0).expect("the record was just sent");
+        flight.ticket = Some(ticket);
+    }
+
+    /// Runs librdkafka's callbacks for `wait` at most; returns at once when `wait` is zero.
+    pub fn serve(&self, wait: Duration) {
+        self.inner.poll(wait);
+    }
+
+    /// The next record that came back, as far as callbacks were served.
+    pub fn next_delivery(&mut self) -> Option<Delivery> {
+        loop {
+            let report = self.reports.try_recv().ok()?;
+            // A number that is not in flight was reported twice; the first report counted.
+            let Some(flight) = self.flights.arrive(report.number) else { continue };
+            if let Some(gate) = self.topics.gate_mut(flight.topic) {
+                gate.returned(flight.partition, report.partition);
+            }
+            let Flight { ticket, topic, bytes, position, committed_at, .. } = flight;
+            let ticket = ticket.expect("a ticket is attached before reports are read");
+            let outcome = report.outcome;
+            return Some(Delivery { ticket, outcome, position, topic, bytes, committed_at });
+        }
+    }
+
+    /// Records on their way.
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// When the oldest record on its way was sent.
+    pub fn oldest_sent_at(&self) -> Option<Instant> {
+        self.flights.oldest_sent_at()
+    }
+
+    /// The topic's name.
+    pub fn topic_name(&self, topic: TopicId) -> &str {
+        self.topics.name(topic)
+    }
+
+    /// Whether no broker can be reached.
+    pub fn brokers_down(&self) -> bool {
+        self.inner.context().brokers_down()
+    }
+
+    /// Retries of produce requests so far, as librdkafka's statistics tell them.
+    pub fn retries(&self) -> u64 {
+        self.inner.context().retries()
+    }
+
+    /// Takes back what can be taken back: nothing of the queue is sent any more. What is on the
+    /// wire may still arrive; that is a repeat, never a loss.
+    pub fn purge(&self) {
+        self.inner.purge(PurgeConfig::default().queue().inflight());
+    }
+
+    fn produce(
+        &self,
+        record: &Record<'_>,
+        partition: Option<u32>,
+        number: usize,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in record.headers.iter() {
+            headers = headers.insert(Header { key, value });
+        }
+        let message: BaseRecord<'_, [u8], [u8], usize> = BaseRecord {
+            topic: record.topic,
+            partition: partition.map(|number| number as i32),
+            payload: record.payload,
+            key: record.key,
+            timestamp: Some(record.timestamp),
+            headers: Some(headers),
+            delivery_opaque: number,
+        };
+        self.inner.send(message).map_err(|(error, _)| {
+            error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Reports: librdkafka's callbacks, turned into values that the sending thread reads.
+
+use std::sync::{
+    atomic::{AtomicBool, AtomicU64, Ordering},
+    mpsc::SyncSender,
+};
+
+use rdkafka::{
+    ClientContext, Statistics,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::DeliveryResult,
+    producer::ProducerContext,
+};
+
+use super::refusal::Outcome;
+
+/// One delivery report: the record's number and what became of it.
+pub(crate) struct Report {
+    pub(crate) number: usize,
+    pub(crate) outcome: Outcome,
+    /// The partition that holds it, when acknowledged.
+    pub(crate) partition: Option<u32>,
+}
+
+/// librdkafka calls this, from `poll` on the sending thread (reports, statistics) or from a thread
+/// of its own (logs).
+pub(crate) struct Callbacks {
+    /// Has room for every record that can be in flight, so sending never blocks.
+    reports: SyncSender<Report>,
+    /// No broker can be reached.
+    brokers_down: AtomicBool,
+    /// Retries of produce requests, summed over brokers.
+    retries: AtomicU64,
+}
+
+impl Callbacks {
+    pub(crate) fn new(reports: SyncSender<Report>) -> Callbacks {
+        Callbacks { reports, brokers_down: AtomicBool::new(false), retries: AtomicU64::new(0) }
+    }
+
+    /// Whether librdkafka said that no broker can be reached and nothing was acknowledged since.
+    pub(crate) fn brokers_down(&self) -> bool {
+        self.brokers_down.load(Ordering::Relaxed)
+    }
+
+    /// Retries of produce requests so far.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for Callbacks {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // librdkafka calls a lost connection an error. It retries, so for us it is not one.
+        match level {
+            RDKafkaLogLevel::Debug => tracing::trace!(target: "librdkafka", "{facility}: {message}"),
+            _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let retries = statistics.brokers.values().map(|broker| broker.txretries).sum();
+        self.retries.store(retries, Ordering::Relaxed);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.brokers_down.store(true, Ordering::Relaxed);
+        }
+        tracing::info!(target: "librdkafka", error = %error, "{reason}");
+    }
+}
+
+impl ProducerContext for Callbacks {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, number: usize) {
+        let (outcome, partition) = Outcome::of(report);
+        if outcome == Outcome::Acknowledged {
+            self.brokers_down.store(false, Ordering::Relaxed);
+        }
+        // Full is impossible (see the field); a closed channel means that the producer is being
+        // destroyed and nobody listens any more. Neither acknowledges anything.
+        let _ = self.reports.try_send(Report { number, outcome, partition });
+    }
+}

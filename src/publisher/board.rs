@@ -1,0 +1,148 @@
+//! Board: what a session tells operators, gathered per turn and not per row.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::engine::Engine;
+use crate::{
+    fault::{Fault, FaultKind},
+    kafka::{Delivery, Producer, TopicId},
+    observe::{Health, Metrics, Readiness, Server, TopicMetrics},
+    wal::{Lsn, PgTimestamp},
+};
+
+/// How often gauges are written.
+pub(super) const INTERVAL: Duration = Duration::from_millis(200);
+
+/// When the oldest record has waited for this long, Kafka is not acknowledging: not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a session writes its numbers and its state.
+pub(crate) struct Board {
+    metrics: Metrics,
+    health: Health,
+    /// One entry per topic of the producer.
+    topics: Vec<TopicMetrics>,
+    /// Events and transactions already counted.
+    counted: (u64, u64),
+    retries: u64,
+    confirmed: Option<Lsn>,
+    /// Set while something already said keeps us from being ready.
+    held: bool,
+    next_at: Instant,
+}
+
+impl Board {
+    pub(crate) fn new(metrics: Metrics, health: Health, held: bool, now: Instant) -> Board {
+        let board = Board {
+            metrics,
+            health,
+            topics: Vec::new(),
+            counted: (0, 0),
+            retries: 0,
+            confirmed: None,
+            held,
+            next_at: now,
+        };
+        board.metrics.connected(Server::Postgres, true);
+        board
+    }
+
+    /// The session's loop went round.
+    pub(super) fn turn(&self) {
+        self.health.turn();
+    }
+
+    /// When [`write`](Self::write) has something to do.
+    pub(super) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+
+    /// What held the publisher is over.
+    pub(super) fn release(&mut self) {
+        if self.held {
+            tracing::info!("what was refused is acknowledged; publishing goes on");
+        }
+        self.held = false;
+    }
+
+    /// Kafka acknowledged a record.
+    pub(super) fn acknowledged(&mut self, delivery: &Delivery, producer: &Producer, wall: PgTimestamp) {
+        let topic = self.topic(delivery.topic, producer);
+        topic.acknowledged.inc();
+        topic.bytes.inc_by(delivery.bytes);
+        let micros = wall.micros().saturating_sub(delivery.committed_at.micros());
+        let latency = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        self.metrics.commit_to_acknowledge(latency);
+    }
+
+    /// Kafka refused a record.
+    pub(super) fn refused(&self, topic: &str, reason: &str) {
+        self.metrics.refused(topic, reason);
+    }
+
+    /// Writes gauges and readiness, if it is time.
+    pub(super) fn write(&mut self, engine: &Engine, producer: &Producer, waiting: Duration, now: Instant) {
+        if now < self.next_at {
+            return;
+        }
+        self.next_at = now + INTERVAL;
+        let (events, transactions) = engine.counts();
+        self.metrics.received(events - self.counted.0, transactions - self.counted.1);
+        self.counted = (events, transactions);
+        let (records, bytes) = engine.in_flight();
+        self.metrics.in_flight(records, bytes);
+        self.metrics.received_lsn(engine.received_lsn());
+        self.metrics.oldest_unacknowledged(waiting);
+        let retries = producer.retries();
+        self.metrics.kafka_retries(retries.saturating_sub(self.retries));
+        self.retries = self.retries.max(retries);
+        self.metrics.connected(Server::Kafka, !producer.brokers_down() && waiting < PATIENCE);
+        self.ready(waiting);
+    }
+
+    /// A status update left for the server.
+    pub(super) fn confirmed(&mut self, lsn: Lsn) {
+        if self.confirmed != Some(lsn) {
+            self.confirmed = Some(lsn);
+            self.metrics.confirmed(lsn, SystemTime::now());
+        }
+    }
+
+    fn ready(&self, waiting: Duration) {
+        if self.held {
+            return;
+        }
+        if waiting >= PATIENCE {
+            let fault = unacknowledged(waiting);
+            self.metrics.fault(Some(fault.kind));
+            self.health.set_readiness(Readiness::NotReady { reason: fault.sentence, hint: fault.hint });
+        } else {
+            self.metrics.fault(None);
+            self.health.set_readiness(Readiness::Ready);
+        }
+    }
+
+    fn topic(&mut self, id: TopicId, producer: &Producer) -> &TopicMetrics {
+        while self.topics.len() <= id.index() {
+            let next = TopicId::new(self.topics.len());
+            self.topics.push(self.metrics.topic(producer.topic_name(next)));
+        }
+        &self.topics[id.index()]
+    }
+}
+
+/// Kafka has acknowledged nothing for `waiting`.
+pub(super) fn unacknowledged(waiting: Duration) -> Fault {
+    Fault::new(
+        FaultKind::Kafka,
+        format!("Kafka has not acknowledged the oldest record for {} s", waiting.as_secs()),
+        "see whether the brokers of [kafka] brokers are up and the topic's partitions have leaders; \
+         nothing is lost, publishing goes on when they are",
+    )
+}
+
+/// The wall clock in PostgreSQL's measure, to compare with commit times.
+pub(super) fn wall_clock() -> PgTimestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    PgTimestamp::from_unix_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+}

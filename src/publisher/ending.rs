@@ -1,0 +1,64 @@
+//! Ended: why a session came to its end.
+
+use std::fmt;
+
+use super::suspects::Suspects;
+use crate::{
+    fault::{Fault, FaultKind},
+    outbox::Position,
+    postgres,
+};
+
+/// Why a session ended. None of these moves the confirmed position (A5).
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// As asked.
+    Stopped,
+    /// PostgreSQL or the way to it.
+    Postgres(postgres::Error),
+    /// Kafka refused a batch of several; these have to be sent alone to find the cause.
+    BatchRefused(Suspects),
+    /// A person has to do something about this event, or about the stream. Everything before the
+    /// event is acknowledged.
+    Held(Fault, Option<Position>),
+    /// The producer cannot go on without a gap.
+    ProducerBroken(String),
+    /// Kafka acknowledges nothing.
+    Stalled(Fault),
+}
+
+impl Ended {
+    /// As a fault, to be shown and counted; `None` when it ended as asked.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            Ended::Stopped => None,
+            Ended::Postgres(error) => Some(error.fault()),
+            Ended::Held(fault, _) | Ended::Stalled(fault) => Some(fault.clone()),
+            Ended::BatchRefused(suspects) => Some(Fault::new(
+                FaultKind::Refused,
+                format!("Kafka refused a batch; its {} events are sent alone now", suspects.len()),
+                "nothing, if one of them is refused it will be named",
+            )),
+            Ended::ProducerBroken(reason) => Some(Fault::new(
+                FaultKind::Kafka,
+                format!("Kafka's producer cannot go on: {reason}"),
+                "nothing; a new one begins at the last confirmed position",
+            )),
+        }
+    }
+}
+
+impl From<postgres::Error> for Ended {
+    fn from(error: postgres::Error) -> Ended {
+        Ended::Postgres(error)
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fault() {
+            Some(fault) => fault.fmt(f),
+            None => f.write_str("stopped as asked"),
+        }
+    }
+}

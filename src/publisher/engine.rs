@@ -1,0 +1,277 @@
+//! Engine: frames and acknowledgements in, records and status updates out. Pure.
+
+use std::time::Instant;
+
+use super::engine_error::EngineError;
+use crate::{
+    ack::{AckTracker, ConfirmedLsn, FeedbackSchedule, FeedbackTiming, StatusUpdate, Ticket},
+    outbox::{self, Mapper, Plan, Position, Record},
+    wal::{Frame, LogicalMessage, Lsn, PgTimestamp, Relation, Tuple},
+};
+
+/// What an engine starts with.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The table, its columns and the route.
+    pub outbox: outbox::Config,
+    /// Events between the oldest unacknowledged one and the newest sent, at most.
+    pub window: u32,
+    /// The same in bytes, soft by one event.
+    pub window_bytes: u64,
+    /// Where the stream starts: everything before it is confirmed.
+    pub start: Lsn,
+    /// Events before this one are known to be acknowledged and are not sent again.
+    pub acknowledged_before: Option<Position>,
+    /// When to report, and when to give a silent server up.
+    pub timing: FeedbackTiming,
+}
+
+/// What a frame asks for.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// Nothing; the next frame may come.
+    Nothing,
+    /// This record is to be sent. Until [`Engine::sent`] says that it was, the same frame gives
+    /// the same record again and nothing has changed.
+    Record(Record<'a>),
+}
+
+/// The transaction that is being read.
+#[derive(Debug, Clone, Copy)]
+struct Transaction {
+    commit_lsn: Lsn,
+    commit_time: PgTimestamp,
+    /// The next outbox row's place, from 0.
+    ordinal: u64,
+}
+
+/// One session's logic: the only place that knows the order decode → map → route → track.
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    mapper: Mapper,
+    /// The outbox table as the server describes it, with the id its rows carry. Rows of other ids
+    /// belong to other tables of the publication.
+    outbox: Option<(u32, Plan)>,
+    /// `Some` from Begin to Commit; agrees with the tracker's open transaction.
+    transaction: Option<Transaction>,
+    tracker: AckTracker,
+    schedule: FeedbackSchedule,
+    events: u64,
+    transactions: u64,
+}
+
+impl Engine {
+    /// An engine for a stream that begins now.
+    pub fn new(config: EngineConfig, now: Instant) -> Engine {
+        Engine {
+            mapper: Mapper::new(config.outbox.clone()),
+            outbox: None,
+            transaction: None,
+            tracker: AckTracker::new(config.start),
+            schedule: FeedbackSchedule::new(config.timing, now),
+            events: 0,
+            transactions: 0,
+            config,
+        }
+    }
+
+    /// Takes one frame in.
+    ///
+    /// # Errors
+    /// When the bytes are no frame, the stream is out of order, the table lost a column, or a row
+    /// cannot become a record. Nothing has changed then, and no other frame may be taken in: what
+    /// was not understood must not be passed over.
+    pub fn receive<'a>(
+        &'a mut self,
+        frame: &'a [u8],
+        now: Instant,
+    ) -> Result<Received<'a>, EngineError> {
+        self.schedule.heard(now);
+        match Frame::decode(frame)? {
+            Frame::Keepalive { wal_end, reply_requested, .. } => {
+                self.tracker.keepalive(wal_end);
+                if reply_requested {
+                    self.schedule.ask();
+                }
+                Ok(Received::Nothing)
+            }
+            Frame::XLogData { wal_end, body, .. } => {
+                self.tracker.receive(wal_end);
+                self.message(LogicalMessage::decode(body)?)
+            }
+        }
+    }
+
+    /// The record of the last [`receive`](Self::receive) was handed to Kafka.
+    ///
+    /// # Panics
+    /// Outside of a transaction, where no record is given.
+    pub fn sent(&mut self, bytes: u64) -> Ticket {
+        self.count_row();
+        self.tracker.publish(bytes)
+    }
+
+    /// Kafka acknowledged a record.
+    pub fn acknowledge(&mut self, ticket: Ticket) {
+        self.tracker.acknowledge(ticket);
+    }
+
+    /// The status update that is due, if any; it must be sent.
+    pub fn status_update(&mut self, now: Instant) -> Option<StatusUpdate> {
+        self.schedule.due(now, self.tracker.confirmed())
+    }
+
+    /// The last status update before the stream is closed.
+    pub fn final_update(&mut self, now: Instant) -> StatusUpdate {
+        self.schedule.final_update(now, self.tracker.confirmed())
+    }
+
+    /// When the next status update is due, if nothing happens until then.
+    pub fn feedback_deadline(&self) -> Instant {
+        self.schedule.next_deadline(self.tracker.confirmed())
+    }
+
+    /// Whether the server has been silent for too long.
+    pub fn is_stale(&self, now: Instant) -> bool {
+        self.schedule.is_stale(now)
+    }
+
+    /// Whether another event may be sent: the window has room.
+    pub fn has_room(&self) -> bool {
+        self.tracker.window_events() < u64::from(self.config.window)
+            && self.tracker.window_bytes() < self.config.window_bytes
+    }
+
+    /// The position that may be confirmed.
+    pub fn confirmed(&self) -> ConfirmedLsn {
+        self.tracker.confirmed()
+    }
+
+    /// The highest position received.
+    pub fn received_lsn(&self) -> Lsn {
+        self.tracker.received()
+    }
+
+    /// Events and bytes that Kafka has not acknowledged.
+    pub fn in_flight(&self) -> (u64, u64) {
+        (self.tracker.in_flight_events(), self.tracker.in_flight_bytes())
+    }
+
+    /// When the transaction that is being read was committed, by the server's clock.
+    pub fn commit_time(&self) -> Option<PgTimestamp> {
+        self.transaction.map(|transaction| transaction.commit_time)
+    }
+
+    /// The name of the next outbox row of the transaction that is being read.
+    pub fn next_position(&self) -> Option<Position> {
+        let named = |t: Transaction| Position { commit_lsn: t.commit_lsn, ordinal: t.ordinal };
+        self.transaction.map(named)
+    }
+
+    /// Outbox rows and transactions taken in so far.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.events, self.transactions)
+    }
+
+    fn message<'a>(
+        &'a mut self,
+        message: LogicalMessage<'a>,
+    ) -> Result<Received<'a>, EngineError> {
+        match message {
+            LogicalMessage::Insert { relation_id, row } => return self.insert(relation_id, row),
+            LogicalMessage::Begin { final_lsn, commit_time, .. } => {
+                self.begin(final_lsn, commit_time)?;
+            }
+            LogicalMessage::Commit { commit_lsn, end_lsn, .. } => {
+                self.commit(commit_lsn, end_lsn)?;
+            }
+            LogicalMessage::Relation(relation) => self.relation(&relation)?,
+            // An outbox row is written once. Housekeeping deletes rows, and other tables of the
+            // publication may change as they like.
+            LogicalMessage::Update { .. }
+            | LogicalMessage::Delete { .. }
+            | LogicalMessage::Truncate { .. }
+            | LogicalMessage::Type { .. }
+            | LogicalMessage::Origin { .. } => {}
+            LogicalMessage::Message { .. } => {
+                return Err(EngineError::Order("a logical message that was not asked for"));
+            }
+        }
+        Ok(Received::Nothing)
+    }
+
+    fn begin(&mut self, commit_lsn: Lsn, commit_time: PgTimestamp) -> Result<(), EngineError> {
+        if self.transaction.is_some() {
+            return Err(EngineError::Order("a transaction that begins inside another"));
+        }
+        self.transaction = Some(Transaction { commit_lsn, commit_time, ordinal: 0 });
+        self.tracker.begin();
+        Ok(())
+    }
+
+    fn commit(&mut self, commit_lsn: Lsn, end: Lsn) -> Result<(), EngineError> {
+        let Some(transaction) = self.transaction else {
+            return Err(EngineError::Order("a commit outside of a transaction"));
+        };
+        if transaction.commit_lsn != commit_lsn || end <= commit_lsn {
+            return Err(EngineError::Order("a commit that is not its transaction's"));
+        }
+        if end <= self.tracker.last_end().max(self.tracker.confirmed().lsn()) {
+            return Err(EngineError::Order("a commit that ends before what was confirmed"));
+        }
+        self.transaction = None;
+        self.tracker.commit(end);
+        self.transactions += 1;
+        Ok(())
+    }
+
+    fn relation(&mut self, relation: &Relation<'_>) -> Result<(), EngineError> {
+        let table = &self.config.outbox.table;
+        let is_ours = relation.namespace == table.schema && relation.name == table.name;
+        match (&self.outbox, is_ours) {
+            // The rows go on coming under another name. They were meant for the outbox once;
+            // whether they still are, a person has to say.
+            (Some((id, _)), false) if *id == relation.id => {
+                Err(EngineError::Renamed {
+                    table: table.to_string(),
+                    now: format!("{}.{}", relation.namespace, relation.name),
+                })
+            }
+            (_, false) => Ok(()),
+            (_, true) => {
+                let plan = self.mapper.relation(relation)?;
+                self.outbox = Some((relation.id, plan));
+                Ok(())
+            }
+        }
+    }
+
+    fn insert<'a>(&'a mut self, id: u32, row: Tuple<'a>) -> Result<Received<'a>, EngineError> {
+        let Some(transaction) = self.transaction else {
+            return Err(EngineError::Order("a row outside of a transaction"));
+        };
+        if self.outbox.as_ref().is_none_or(|(ours, _)| *ours != id) {
+            return Ok(Received::Nothing);
+        }
+        let Transaction { commit_lsn, commit_time, ordinal } = transaction;
+        let position = Position { commit_lsn, ordinal };
+        if self.config.acknowledged_before.is_some_and(|first| position < first) {
+            self.count_row();
+            return Ok(Received::Nothing);
+        }
+        match &self.outbox {
+            Some((_, plan)) => {
+                Ok(Received::Record(self.mapper.record(plan, &row, position, commit_time)?))
+            }
+            None => Ok(Received::Nothing),
+        }
+    }
+
+    /// The row has been dealt with; the next one has the next place.
+    fn count_row(&mut self) {
+        let transaction = self.transaction.as_mut().expect("a row is inside a transaction");
+        transaction.ordinal += 1;
+        self.events += 1;
+    }
+}

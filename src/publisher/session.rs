@@ -1,0 +1,223 @@
+//! Session: drives one engine over one replication connection until it ends.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{
+    board::{self, Board},
+    carrier::{Carrier, Taken},
+    ending::Ended,
+    stopping::{StopSignal, Stopping},
+};
+use crate::{postgres::ReplicationStream, wal::Lsn};
+
+/// Frames per turn: enough that a turn's own cost does not show, few enough that timers do not wait.
+const FRAMES_PER_TURN: usize = 512;
+
+/// After a busy turn, sleep this long before waiting for the socket. Rows gather meanwhile, so that
+/// the walsender pays one wake-up for many; measured between 100 and 500 µs this is the best. A
+/// real sleep of the thread: a timer would keep the runtime awake for each row.
+const NAP: Duration = Duration::from_micros(200);
+
+/// How long a drain may take before it gives up.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// While something is in flight, look for acknowledgements at least this often at first …
+const SHORTEST_LOOK: Duration = Duration::from_millis(1);
+
+/// … and this often when Kafka has been silent for a while.
+const LONGEST_LOOK: Duration = Duration::from_millis(20);
+
+/// One replication connection's life.
+///
+/// One task owns it, with the socket, the engine and the producer inside. It runs on a thread of
+/// its own, because it sleeps.
+pub(crate) struct Session {
+    stream: ReplicationStream,
+    carrier: Carrier,
+    /// A frame that could not be dealt with yet. Nothing is read while there is one: order.
+    in_hand: Option<Bytes>,
+    /// The last turn moved something; then a nap pays.
+    busy: bool,
+    /// How long to wait before looking for acknowledgements again.
+    look: Duration,
+}
+
+impl Session {
+    pub(crate) fn new(stream: ReplicationStream, carrier: Carrier) -> Session {
+        Session { stream, carrier, in_hand: None, busy: false, look: SHORTEST_LOOK }
+    }
+
+    /// Runs until something ends it. The connection is closed on return; the carrier still holds
+    /// what is in flight.
+    pub(crate) async fn run(mut self, stop: &mut StopSignal) -> (Ended, Carrier, Option<Bytes>) {
+        let ended = loop {
+            if stop.now() != Stopping::No {
+                return (self.drain(stop).await, self.carrier, None);
+            }
+            if let Err(ended) = self.turn(stop).await {
+                break ended;
+            }
+        };
+        (ended, self.carrier, self.in_hand)
+    }
+
+    /// One turn, in this order: acknowledgements, so that the window has room; the status update,
+    /// which must not wait for anything below; new frames; and only then a pause.
+    async fn turn(&mut self, stop: &mut StopSignal) -> Result<(), Ended> {
+        let now = Instant::now();
+        let collected = self.carrier.collect(now)?;
+        self.report(now).await?;
+        self.carrier.check(now)?;
+        let forwarded = self.forward(now)?;
+        if collected || forwarded {
+            self.look = SHORTEST_LOOK;
+        }
+        if forwarded {
+            self.busy = true;
+            return Ok(());
+        }
+        self.pause(now, stop).await
+    }
+
+    /// Sends the status update that is due.
+    async fn report(&mut self, now: Instant) -> Result<(), Ended> {
+        if let Some(update) = self.carrier.engine.status_update(now) {
+            self.stream.send(update).await?;
+            self.carrier.board.confirmed(update.confirmed.lsn());
+        }
+        Ok(())
+    }
+
+    /// Deals with frames that are there. True when at least one was.
+    fn forward(&mut self, now: Instant) -> Result<bool, Ended> {
+        for count in 0..FRAMES_PER_TURN {
+            let frame = match self.in_hand.take() {
+                Some(frame) => frame,
+                None if !self.carrier.engine.has_room() => return Ok(count > 0),
+                None => match self.stream.try_next()? {
+                    Some(frame) => frame,
+                    None => return Ok(count > 0),
+                },
+            };
+            match self.carrier.take(&frame, now) {
+                Ok(Taken::Done) => {}
+                Ok(Taken::NotNow) => {
+                    self.in_hand = Some(frame);
+                    return Ok(count > 0);
+                }
+                Err(ended) => {
+                    self.in_hand = Some(frame);
+                    return Err(ended);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits for what comes first: a frame, an acknowledgement, a deadline, the wish to stop.
+    async fn pause(&mut self, now: Instant, stop: &mut StopSignal) -> Result<(), Ended> {
+        let reads = self.in_hand.is_none() && self.carrier.engine.has_room();
+        let look = self.look;
+        self.look = (look * 2).min(LONGEST_LOOK);
+        if !reads {
+            // Only an acknowledgement can help, and librdkafka wakes whoever waits inside of it.
+            self.carrier.wait_for_kafka(look);
+            return Ok(());
+        }
+        if std::mem::take(&mut self.busy) {
+            thread::sleep(NAP);
+            return Ok(());
+        }
+        let mut deadline = self.carrier.engine.feedback_deadline().min(self.carrier.board.next_at());
+        if self.carrier.in_flight() > 0 {
+            deadline = deadline.min(now + look);
+        }
+        tokio::select! {
+            biased;
+            () = stop.beyond(Stopping::No) => {}
+            frame = self.stream.next() => self.in_hand = Some(frame?),
+            () = tokio::time::sleep_until(deadline.into()) => {}
+        }
+        Ok(())
+    }
+
+    /// Sends nothing new, waits for what is in flight, confirms and closes.
+    async fn drain(&mut self, stop: &StopSignal) -> Ended {
+        let limit = Instant::now() + DRAIN_LIMIT;
+        tracing::info!(in_flight = self.carrier.in_flight(), "stopping: waiting for acknowledgements");
+        while self.carrier.in_flight() > 0 && stop.now() == Stopping::Drain {
+            let now = Instant::now();
+            if now >= limit {
+                tracing::warn!(
+                    in_flight = self.carrier.in_flight(),
+                    "stopping without the last acknowledgements; those events will be sent again"
+                );
+                break;
+            }
+            if let Err(ended) = self.drain_turn(now).await {
+                tracing::warn!(reason = %ended, "the drain was cut short; events will be sent again");
+                return Ended::Stopped;
+            }
+        }
+        if stop.now() == Stopping::Drain {
+            self.say_goodbye().await;
+        }
+        Ended::Stopped
+    }
+
+    async fn drain_turn(&mut self, now: Instant) -> Result<(), Ended> {
+        self.carrier.board.turn();
+        self.carrier.collect(now)?;
+        self.report(now).await?;
+        self.carrier.wait_for_kafka(SHORTEST_LOOK);
+        Ok(())
+    }
+
+    /// The last status update, and the proof that the server took it in.
+    async fn say_goodbye(&mut self) {
+        let update = self.carrier.engine.final_update(Instant::now());
+        let confirmed: Lsn = update.confirmed.lsn();
+        let said = async {
+            self.stream.send(update).await?;
+            self.stream.close().await
+        };
+        match said.await {
+            Ok(()) => tracing::info!(confirmed = %confirmed, "stopped; everything sent is confirmed"),
+            Err(error) => {
+                tracing::info!(confirmed = %confirmed, error = %error, "stopped; the last confirmation may be lost");
+            }
+        }
+    }
+}
+
+/// Goes on without PostgreSQL until Kafka has acknowledged what it has, or the end is asked for.
+///
+/// A connection that confirms nothing would keep PostgreSQL from shutting down, so it was let go.
+/// The frame in hand is offered too: it may wait for Kafka to answer about its topic.
+pub(crate) async fn outlast(
+    carrier: &mut Carrier,
+    mut in_hand: Option<Bytes>,
+    stop: &StopSignal,
+) -> Result<(), Ended> {
+    while carrier.in_flight() > 0 || in_hand.is_some() {
+        if stop.now() != Stopping::No {
+            return Err(Ended::Stopped);
+        }
+        let now = Instant::now();
+        carrier.collect(now)?;
+        if let Some(frame) = in_hand.take() {
+            if carrier.take(&frame, now)? == Taken::NotNow {
+                in_hand = Some(frame);
+            }
+        }
+        carrier.board.turn();
+        carrier.wait_for_kafka(board::INTERVAL / 4);
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
