@@ -2,12 +2,11 @@
 
 /// Bytes that are not the replication protocol.
 ///
-/// Names the field, never the bytes of a row. Each text completes "the server sent a message in
-/// which …".
+/// Its text is a clause that names the field, and never has the bytes of a row in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes end before the field does.
-    #[error("{reading} is cut short")]
+    #[error("the message ends within {reading}")]
     Truncated {
         /// The field that was being read.
         reading: &'static str,
@@ -57,7 +56,7 @@ mod tests {
         let cases = [
             (
                 DecodeError::Truncated { reading: "the column count" },
-                "the column count is cut short",
+                "the message ends within the column count",
             ),
             (
                 DecodeError::UnknownTag { what: "the logical message", tag: b'S' },

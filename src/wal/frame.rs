@@ -129,3 +129,149 @@ pub fn decode_status_update(payload: &[u8]) -> Result<StatusUpdate, DecodeError>
     reader.end("a status update")?;
     Ok(update)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Frame, StatusUpdate, decode_status_update, encode_status_update};
+    use crate::wal::{DecodeError, Lsn, PgTimestamp};
+
+    fn header(tag: u8, numbers: &[u64]) -> Vec<u8> {
+        let mut bytes = vec![tag];
+        bytes.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn xlog_data_borrows_its_body() {
+        let mut payload = header(b'w', &[1, 2, 3]);
+        payload.extend(b"body");
+        assert_eq!(
+            Frame::decode(&payload),
+            Ok(Frame::XLogData {
+                wal_start: Lsn::new(1),
+                wal_end: Lsn::new(2),
+                sent_at: PgTimestamp(3),
+                body: b"body",
+            })
+        );
+    }
+
+    #[test]
+    fn a_keepalive_asks_for_a_reply_or_not() {
+        for (byte, asked) in [(0, false), (1, true)] {
+            let mut payload = header(b'k', &[7, 8]);
+            payload.push(byte);
+            assert_eq!(
+                Frame::decode(&payload),
+                Ok(Frame::Keepalive {
+                    wal_end: Lsn::new(7),
+                    sent_at: PgTimestamp(8),
+                    reply_requested: asked,
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_status_update_has_the_layout_of_the_manual() {
+        let bytes = encode_status_update(
+            Lsn::new(0x0102_0304_0506_0708),
+            Lsn::new(2),
+            Lsn::new(3),
+            PgTimestamp(-1),
+            true,
+        );
+        let mut expected = vec![b'r', 1, 2, 3, 4, 5, 6, 7, 8];
+        expected.extend([0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3]);
+        expected.extend([0xFF; 8]);
+        expected.push(1);
+        assert_eq!(bytes[..], expected);
+    }
+
+    #[test]
+    fn what_is_no_frame_is_named() {
+        let sentence = |payload: &[u8]| Frame::decode(payload).unwrap_err().to_string();
+        assert_eq!(sentence(b""), "the message ends within the frame's tag");
+        assert_eq!(sentence(b"x"), "the frame has the unknown tag 'x'");
+        assert_eq!(sentence(&header(b'w', &[1, 2])), "the message ends within sent_at of XLogData");
+        assert_eq!(
+            sentence(&header(b'k', &[1, 2])),
+            "the message ends within reply_requested of a keepalive"
+        );
+        let mut keepalive = header(b'k', &[1, 2]);
+        keepalive.push(2);
+        assert_eq!(sentence(&keepalive), "reply_requested of a keepalive: 2 is undefined");
+        assert_eq!(
+            decode_status_update(&header(b'k', &[1, 2])),
+            Err(DecodeError::UnknownTag { what: "the status update", tag: b'k' })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_frame_or_an_error(payload: Vec<u8>) {
+            let _ = Frame::decode(&payload);
+            let _ = decode_status_update(&payload);
+        }
+
+        #[test]
+        fn any_xlog_data_round_trips(start: u64, end: u64, at: i64, body: Vec<u8>) {
+            let mut payload = header(b'w', &[start, end, at as u64]);
+            payload.extend(&body);
+            prop_assert_eq!(
+                Frame::decode(&payload),
+                Ok(Frame::XLogData {
+                    wal_start: Lsn::new(start),
+                    wal_end: Lsn::new(end),
+                    sent_at: PgTimestamp(at),
+                    body: &body,
+                })
+            );
+            for length in 0..25 {
+                let cut = matches!(
+                    Frame::decode(&payload[..length]),
+                    Err(DecodeError::Truncated { .. })
+                );
+                prop_assert!(cut, "{} bytes", length);
+            }
+        }
+
+        #[test]
+        fn any_keepalive_round_trips_and_neither_ends_early_nor_late(
+            end: u64,
+            at: i64,
+            reply_requested: bool,
+        ) {
+            let mut payload = header(b'k', &[end, at as u64]);
+            payload.push(u8::from(reply_requested));
+            let keepalive =
+                Frame::Keepalive { wal_end: Lsn::new(end), sent_at: PgTimestamp(at), reply_requested };
+            prop_assert_eq!(Frame::decode(&payload), Ok(keepalive));
+            for length in 0..payload.len() {
+                prop_assert!(Frame::decode(&payload[..length]).is_err(), "{} bytes", length);
+            }
+            payload.push(0);
+            prop_assert_eq!(
+                Frame::decode(&payload),
+                Err(DecodeError::TrailingBytes { after: "a keepalive", count: 1 })
+            );
+        }
+
+        #[test]
+        fn any_status_update_round_trips(lsns: [u64; 3], at: i64, reply_requested: bool) {
+            let [written, flushed, applied] = lsns.map(Lsn::new);
+            let sent_at = PgTimestamp(at);
+            let bytes = encode_status_update(written, flushed, applied, sent_at, reply_requested);
+            prop_assert_eq!(
+                decode_status_update(&bytes),
+                Ok(StatusUpdate { written, flushed, applied, sent_at, reply_requested })
+            );
+            for length in 0..bytes.len() {
+                prop_assert!(decode_status_update(&bytes[..length]).is_err(), "{} bytes", length);
+            }
+            prop_assert!(decode_status_update(&[&bytes[..], &[0]].concat()).is_err());
+        }
+    }
+}

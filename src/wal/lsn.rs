@@ -55,3 +55,88 @@ impl FromStr for Lsn {
             .ok_or_else(|| ParseLsnError(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Lsn;
+
+    #[test]
+    fn the_text_is_two_hex_halves_without_leading_zeros() {
+        for (byte, text) in [
+            (0, "0/0"),
+            (1, "0/1"),
+            (0x16_B374_D848, "16/B374D848"),
+            (0x1_0000_0000, "1/0"),
+            (0x1_0000_000A, "1/A"),
+            (u64::MAX, "FFFFFFFF/FFFFFFFF"),
+        ] {
+            assert_eq!(Lsn::new(byte).to_string(), text);
+            assert_eq!(text.parse(), Ok(Lsn::new(byte)), "{text}");
+        }
+    }
+
+    #[test]
+    fn small_letters_and_leading_zeros_are_read_too() {
+        assert_eq!("16/b374d848".parse(), Ok(Lsn::new(0x16_B374_D848)));
+        // pg_lsn accepts leading zeros too, up to eight digits a half.
+        assert_eq!("00000016/0000000A".parse(), Ok(Lsn::new(0x16_0000_000A)));
+    }
+
+    #[test]
+    fn what_is_no_lsn_is_refused_and_quoted() {
+        for text in [
+            "",
+            "/",
+            "0",
+            "0/",
+            "/0",
+            "0//0",
+            "0/0/0",
+            " 0/0",
+            "0/0 ",
+            "0/ 0",
+            "+1/0",
+            "0/-1",
+            "0x1/0",
+            "G/0",
+            "0/1G",
+            "0/é",
+            "000000001/0",
+            "0/100000000",
+            "16-B374D848",
+            "0/16B3748/3",
+        ] {
+            let error = text.parse::<Lsn>().expect_err(text);
+            assert_eq!(error.to_string(), format!("{text:?} is not an LSN such as 16/B374D848"));
+        }
+    }
+
+    #[test]
+    fn positions_order_by_both_halves() {
+        let order = ["0/0", "0/9", "0/A", "0/FFFFFFFF", "1/0", "9/FFFFFFFF", "10/0"];
+        assert!(order.map(|text| text.parse::<Lsn>().unwrap()).is_sorted_by(|a, b| a < b));
+        assert_eq!(Lsn::default(), Lsn::ZERO);
+    }
+
+    #[test]
+    fn distance_counts_bytes_and_is_never_negative() {
+        assert_eq!(Lsn::new(0x1_0000_0000).bytes_since(Lsn::new(0xFFFF_FFFF)), 1);
+        assert_eq!(Lsn::new(5).bytes_since(Lsn::new(5)), 0);
+        assert_eq!(Lsn::new(5).bytes_since(Lsn::new(6)), 0);
+        assert_eq!(Lsn::new(u64::MAX).bytes_since(Lsn::ZERO), u64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn every_position_round_trips_through_its_text(byte: u64) {
+            prop_assert_eq!(Lsn::new(byte).to_string().parse(), Ok(Lsn::new(byte)));
+        }
+
+        #[test]
+        fn any_text_gives_a_position_or_an_error(text: String) {
+            let _ = text.parse::<Lsn>();
+        }
+    }
+}

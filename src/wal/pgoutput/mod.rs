@@ -8,6 +8,11 @@ mod message;
 mod relation;
 mod tuple;
 
+#[cfg(test)]
+mod captured;
+#[cfg(test)]
+mod tests;
+
 pub use message::{LogicalMessage, OldTuple, TruncateOptions};
 pub use relation::{Column, Relation};
 pub use tuple::{Tuple, Value, Values};
