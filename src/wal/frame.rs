@@ -13,9 +13,9 @@ const STATUS_UPDATE: u8 = b'r';
 pub enum Frame<'a> {
     /// One pgoutput message.
     XLogData {
-        /// Where the WAL behind this message begins. 0/0 for all but the last message that one
-        /// WAL record causes: for Relation and Type, and for a Begin that an Origin follows. So
-        /// it is no measure of progress.
+        /// The WAL record behind this message; for a Commit the end of it. 0/0 for all but the
+        /// last message that one record causes: for Relation and Type, and for a Begin that an
+        /// Origin follows. So it is no measure of progress.
         wal_start: Lsn,
         /// The manual calls it the server's current end of WAL. With logical decoding the
         /// walsender fills in `wal_start` again.
@@ -135,7 +135,51 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Frame, StatusUpdate, decode_status_update, encode_status_update};
-    use crate::wal::{DecodeError, Lsn, PgTimestamp};
+    use crate::wal::{DecodeError, LogicalMessage, Lsn, PgTimestamp, fixture};
+
+    const CAPTURED: &str = include_str!("../../tests/fixtures/pgoutput/frames-15.txt");
+
+    #[test]
+    fn a_server_gives_no_position_for_begin_before_origin_nor_for_relation() {
+        let captured = fixture::parse(CAPTURED);
+        for (name, has_position) in
+            [("begin", false), ("origin", true), ("relation", false), ("insert", true)]
+        {
+            match Frame::decode(&captured[name]).unwrap() {
+                Frame::XLogData { wal_start, wal_end, body, .. } => {
+                    assert_eq!(wal_start, wal_end, "{name}");
+                    assert_eq!(wal_start > Lsn::ZERO, has_position, "{name}");
+                    assert!(LogicalMessage::decode(body).is_ok(), "{name}");
+                }
+                other => panic!("{name} is {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_is_framed_with_its_end_and_a_keepalive_has_a_position() {
+        let captured = fixture::parse(CAPTURED);
+        let Frame::XLogData { wal_start, sent_at, body, .. } =
+            Frame::decode(&captured["commit"]).unwrap()
+        else {
+            panic!("no XLogData")
+        };
+        let LogicalMessage::Commit { end_lsn, commit_time, .. } =
+            LogicalMessage::decode(body).unwrap()
+        else {
+            panic!("no Commit")
+        };
+        assert_eq!(wal_start, end_lsn);
+        // 2020-01-01 and 2100-01-01.
+        assert!((1_577_836_800_000..4_102_444_800_000).contains(&sent_at.unix_millis()));
+        assert_eq!(commit_time, PgTimestamp(0), "the origin was set up without a time");
+        let Frame::Keepalive { wal_end, reply_requested, .. } =
+            Frame::decode(&captured["keepalive"]).unwrap()
+        else {
+            panic!("no keepalive")
+        };
+        assert!(wal_end > Lsn::ZERO && !reply_requested);
+    }
 
     fn header(tag: u8, numbers: &[u64]) -> Vec<u8> {
         let mut bytes = vec![tag];

@@ -32,6 +32,9 @@ mod pgoutput;
 mod reader;
 mod time;
 
+#[cfg(test)]
+mod fixture;
+
 pub use error::DecodeError;
 pub use frame::{Frame, StatusUpdate, decode_status_update, encode_status_update};
 pub use lsn::{Lsn, ParseLsnError};

@@ -5,26 +5,13 @@ use std::collections::BTreeMap;
 use proptest::{prelude::*, sample::Index};
 
 use super::{Column, LogicalMessage, OldTuple, Relation, TruncateOptions, Tuple, Value};
-use crate::wal::{DecodeError, Lsn, PgTimestamp};
+use crate::wal::{DecodeError, Lsn, PgTimestamp, fixture};
 
 const FIXTURE: &str = include_str!("../../../tests/fixtures/pgoutput/postgresql-15.txt");
 
 /// The captured messages by name.
 fn captured() -> BTreeMap<&'static str, Vec<u8>> {
-    let messages: Vec<_> = FIXTURE
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| line.split_once(' ').expect("a line is: name, space, hex"))
-        .map(|(name, hex)| (name, from_hex(hex)))
-        .collect();
-    let by_name: BTreeMap<_, _> = messages.iter().cloned().collect();
-    assert_eq!(by_name.len(), messages.len(), "a name stands twice in the fixture");
-    by_name
-}
-
-fn from_hex(hex: &str) -> Vec<u8> {
-    assert!(hex.len().is_multiple_of(2), "hex has two digits a byte");
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+    fixture::parse(FIXTURE)
 }
 
 fn bytes(name: &str) -> Vec<u8> {

@@ -13,7 +13,8 @@ pub enum LogicalMessage<'a> {
     Begin {
         /// LSN of the commit record; the `commit_lsn` of the Commit that ends it.
         final_lsn: Lsn,
-        /// When it was committed, by the server's clock.
+        /// When it was committed, by the server's clock. A transaction with an origin has the
+        /// time its replayer set instead, and 2000-01-01 00:00 when it set none.
         commit_time: PgTimestamp,
         /// The transaction's id. Ids are used again after 2³² transactions.
         xid: u32,
@@ -25,12 +26,12 @@ pub enum LogicalMessage<'a> {
         /// The first byte after the commit record: what to confirm for this transaction. It can
         /// equal the next transaction's `final_lsn`.
         end_lsn: Lsn,
-        /// When it was committed, by the server's clock.
+        /// As in the Begin.
         commit_time: PgTimestamp,
     },
     /// The transaction was replicated from another server.
     Origin {
-        /// LSN of the commit on the server it came from.
+        /// LSN of the commit on the server it came from; 0/0 when the replayer set none.
         lsn: Lsn,
         /// The origin's name on this server.
         name: &'a str,
