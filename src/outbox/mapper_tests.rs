@@ -1,0 +1,1 @@
+//! Mapper, by rows.
