@@ -1,0 +1,316 @@
+//! Error: what PostgreSQL or the way to it can answer.
+//!
+//! A server's answer is told apart by its SQLSTATE. Its words are consulted only where one code
+//! means several things, since they may be in any language; where that fails, the answer counts as
+//! transient and [`super::facts`], read before the next session, names the cause.
+
+mod fault;
+#[cfg(test)]
+mod tests;
+
+use std::{io, path::PathBuf};
+
+use super::{Config, Endpoint, sqlstate};
+
+/// What went wrong at this edge. [`Error::fault`] says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The password file cannot be used.
+    #[error("the password file {} cannot be used: {source}", path.display())]
+    PasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The server asks for a password and there is none.
+    #[error("PostgreSQL at {endpoint} asks for a password for {user:?} and none is set")]
+    PasswordMissing {
+        /// The server.
+        endpoint: Endpoint,
+        /// The role.
+        user: String,
+    },
+    /// No connection could be made.
+    #[error("PostgreSQL at {endpoint} cannot be reached: {source}")]
+    Unreachable {
+        /// The server.
+        endpoint: Endpoint,
+        /// Why.
+        source: io::Error,
+    },
+    /// A connection ended.
+    #[error("the connection to PostgreSQL at {endpoint} ended: {reason}")]
+    ConnectionLost {
+        /// The server.
+        endpoint: Endpoint,
+        /// What was said last.
+        reason: String,
+    },
+    /// The server starts or stops.
+    #[error("PostgreSQL at {endpoint} accepts no connections now: {message}")]
+    NotReady {
+        /// The server.
+        endpoint: Endpoint,
+        /// The server's words.
+        message: String,
+    },
+    /// All connections or walsenders are taken.
+    #[error("PostgreSQL at {endpoint} has no connection left: {message}")]
+    TooManyConnections {
+        /// The server.
+        endpoint: Endpoint,
+        /// The server's words.
+        message: String,
+    },
+    /// The server does not let the role in.
+    #[error("PostgreSQL at {endpoint} does not let {user:?} into {database:?}: {message}")]
+    Authentication {
+        /// The server.
+        endpoint: Endpoint,
+        /// The role.
+        user: String,
+        /// The database.
+        database: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The role may log in but not do what is needed.
+    #[error("role {user:?} may not {doing}: {message}")]
+    RightsMissing {
+        /// The role.
+        user: String,
+        /// What was tried: verb, object.
+        doing: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The database does not exist.
+    #[error("database {database:?} does not exist at {endpoint}")]
+    DatabaseMissing {
+        /// The server.
+        endpoint: Endpoint,
+        /// The database.
+        database: String,
+    },
+    /// The WAL does not carry what logical decoding needs.
+    #[error("wal_level of PostgreSQL at {endpoint} is {wal_level}, logical decoding needs logical")]
+    NotLogical {
+        /// The server.
+        endpoint: Endpoint,
+        /// The setting as it is.
+        wal_level: String,
+    },
+    /// The server is a standby.
+    #[error("PostgreSQL at {endpoint} is a standby; the slot is on the primary")]
+    Standby {
+        /// The server.
+        endpoint: Endpoint,
+    },
+    /// The outbox table does not exist.
+    #[error("table {table} does not exist in database {database:?}")]
+    TableMissing {
+        /// The table as written in SQL.
+        table: String,
+        /// The database.
+        database: String,
+    },
+    /// What has the outbox table's name is no table.
+    #[error("{table} is a {kind}, the outbox must be a table")]
+    NotATable {
+        /// The table as written in SQL.
+        table: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// The outbox table writes no WAL.
+    #[error("table {table} is {persistence}, its rows never reach a slot")]
+    NotPermanent {
+        /// The table as written in SQL.
+        table: String,
+        /// `unlogged` or `temporary`.
+        persistence: &'static str,
+    },
+    /// The publication does not exist.
+    #[error("publication {publication:?} does not exist")]
+    PublicationMissing {
+        /// The publication.
+        publication: String,
+    },
+    /// The publication does not deliver every insert of the table.
+    #[error("publication {publication:?} does not deliver the rows of {table}: {why}")]
+    NotPublished {
+        /// The publication.
+        publication: String,
+        /// The table as written in SQL.
+        table: String,
+        /// What is in the way.
+        why: String,
+        /// The statement that mends it.
+        remedy: String,
+    },
+    /// Another process holds the slot.
+    #[error("replication slot {slot:?} is in use{}", pid.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    SlotBusy {
+        /// The slot.
+        slot: String,
+        /// The server process, where it is known.
+        pid: Option<i32>,
+    },
+    /// The slot is still being made: it waits for running transactions.
+    #[error("replication slot {slot:?} is not ready; PostgreSQL has not finished creating it")]
+    SlotNotReady {
+        /// The slot.
+        slot: String,
+    },
+    /// The slot does not exist.
+    #[error("replication slot {slot:?} does not exist")]
+    SlotMissing {
+        /// The slot.
+        slot: String,
+    },
+    /// The server gave the slot's WAL up.
+    #[error("replication slot {slot:?} was invalidated: {reason}")]
+    SlotInvalidated {
+        /// The slot.
+        slot: String,
+        /// Why, in the server's words.
+        reason: String,
+    },
+    /// The slot is of another kind.
+    #[error("replication slot {slot:?} cannot be used: {why}")]
+    SlotUnusable {
+        /// The slot.
+        slot: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The slot is older than the publication has been there.
+    #[error("replication slot {slot:?} exists but publication {publication:?} does not")]
+    SlotWithoutPublication {
+        /// The slot.
+        slot: String,
+        /// The publication.
+        publication: String,
+    },
+    /// max_replication_slots is reached.
+    #[error("PostgreSQL at {endpoint} has no replication slot left: {message}")]
+    SlotsExhausted {
+        /// The server.
+        endpoint: Endpoint,
+        /// The server's words.
+        message: String,
+    },
+    /// Creating the slot waited too long for running transactions.
+    #[error("replication slot {slot:?} could not be created while older transactions are open")]
+    SlotCreationBlocked {
+        /// The slot.
+        slot: String,
+    },
+    /// Any other answer of the server.
+    #[error("PostgreSQL refused to {doing}: {message} (SQLSTATE {sqlstate})")]
+    Server {
+        /// What was tried: verb, object.
+        doing: String,
+        /// The server's code.
+        sqlstate: String,
+        /// The server's words.
+        message: String,
+    },
+    /// Bytes or values that are not PostgreSQL's protocol.
+    #[error("the server does not speak PostgreSQL's replication protocol: {0}")]
+    Protocol(String),
+}
+
+/// What was being done when a server answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The connection's settings.
+    pub config: &'a Config,
+    /// What was tried, verb first: `start replication from slot "shop"`.
+    pub doing: &'a str,
+}
+
+impl Error {
+    /// The meaning of a server's ErrorResponse (or, in the stream, of a warning that PostgreSQL
+    /// says instead of one) with this SQLSTATE and these words.
+    pub fn from_server(code: &str, message: &str, context: Context<'_>) -> Error {
+        let config = context.config;
+        let endpoint = config.conninfo.endpoint();
+        let message = message.to_owned();
+        match code {
+            sqlstate::INVALID_PASSWORD | sqlstate::INVALID_AUTHORIZATION_SPECIFICATION => {
+                Error::Authentication {
+                    endpoint,
+                    user: config.conninfo.user().to_owned(),
+                    database: config.conninfo.dbname().to_owned(),
+                    message,
+                }
+            }
+            sqlstate::INVALID_CATALOG_NAME | sqlstate::DATABASE_DROPPED => {
+                Error::DatabaseMissing { endpoint, database: config.conninfo.dbname().to_owned() }
+            }
+            sqlstate::INSUFFICIENT_PRIVILEGE => Error::RightsMissing {
+                user: config.conninfo.user().to_owned(),
+                doing: context.doing.to_owned(),
+                message,
+            },
+            sqlstate::TOO_MANY_CONNECTIONS => Error::TooManyConnections { endpoint, message },
+            sqlstate::CANNOT_CONNECT_NOW => Error::NotReady { endpoint, message },
+            sqlstate::ADMIN_SHUTDOWN | sqlstate::CRASH_SHUTDOWN => {
+                Error::ConnectionLost { endpoint, reason: message }
+            }
+            sqlstate::OBJECT_IN_USE => Error::SlotBusy {
+                slot: config.slot.clone(),
+                pid: message.split_whitespace().rev().find_map(|word| word.parse().ok()),
+            },
+            sqlstate::UNDEFINED_OBJECT => undefined_object(&message, config),
+            sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE => wrong_state(message, context),
+            sqlstate::UNDEFINED_FILE => {
+                Error::SlotInvalidated { slot: config.slot.clone(), reason: message }
+            }
+            sqlstate::CONFIGURATION_LIMIT_EXCEEDED => Error::SlotsExhausted { endpoint, message },
+            code if code.starts_with(sqlstate::CONNECTION_EXCEPTION_CLASS) => {
+                Error::ConnectionLost { endpoint, reason: message }
+            }
+            code => Error::Server {
+                doing: context.doing.to_owned(),
+                sqlstate: code.to_owned(),
+                message,
+            },
+        }
+    }
+}
+
+/// "Slot" is the word for it in every translation of PostgreSQL that has one.
+fn undefined_object(message: &str, config: &Config) -> Error {
+    if message.to_lowercase().contains("slot") {
+        return Error::SlotMissing { slot: config.slot.clone() };
+    }
+    Error::PublicationMissing { publication: config.publication.clone() }
+}
+
+fn wrong_state(message: String, context: Context<'_>) -> Error {
+    let config = context.config;
+    let slot = config.slot.clone();
+    let says = |words: &str| message.contains(words);
+    if says("wal_level") {
+        let endpoint = config.conninfo.endpoint();
+        return Error::NotLogical { endpoint, wal_level: "too low".to_owned() };
+    }
+    if says("recovery") || says("standby") {
+        return Error::Standby { endpoint: config.conninfo.endpoint() };
+    }
+    if says("skipped loading publication") {
+        return Error::PublicationMissing { publication: config.publication.clone() };
+    }
+    if says("can no longer get changes") || says("invalidated") || says("no longer access") {
+        return Error::SlotInvalidated { slot, reason: message };
+    }
+    if says("was not created in this database") || says("physical") {
+        return Error::SlotUnusable { slot, why: message };
+    }
+    let (doing, sqlstate) = (context.doing.to_owned(), sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    Error::Server { doing, sqlstate: sqlstate.to_owned(), message }
+}

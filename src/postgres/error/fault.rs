@@ -1,0 +1,130 @@
+//! Each error of this edge as a fault: its kind, its sentence and its remedy.
+
+use super::Error;
+use crate::{
+    fault::{Fault, FaultKind},
+    postgres::quote,
+};
+
+impl Error {
+    /// What a person needs to hear.
+    pub fn fault(&self) -> Fault {
+        Fault::new(self.kind(), self.to_string(), self.hint())
+    }
+
+    fn kind(&self) -> FaultKind {
+        match self {
+            Error::PasswordFile { .. }
+            | Error::DatabaseMissing { .. }
+            | Error::NotLogical { .. }
+            | Error::TableMissing { .. }
+            | Error::NotATable { .. }
+            | Error::SlotsExhausted { .. } => FaultKind::Settings,
+            Error::PasswordMissing { .. }
+            | Error::Authentication { .. }
+            | Error::RightsMissing { .. } => FaultKind::Rights,
+            Error::Unreachable { .. }
+            | Error::ConnectionLost { .. }
+            | Error::NotReady { .. }
+            | Error::TooManyConnections { .. }
+            | Error::Standby { .. }
+            | Error::SlotCreationBlocked { .. }
+            | Error::Server { .. } => FaultKind::Postgres,
+            Error::SlotBusy { .. } | Error::SlotNotReady { .. } => FaultKind::SlotBusy,
+            Error::SlotMissing { .. }
+            | Error::SlotInvalidated { .. }
+            | Error::SlotUnusable { .. }
+            | Error::SlotWithoutPublication { .. } => FaultKind::Slot,
+            Error::PublicationMissing { .. }
+            | Error::NotPublished { .. }
+            | Error::NotPermanent { .. } => FaultKind::Publication,
+            Error::Protocol(_) => FaultKind::Protocol,
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Error::PasswordFile { .. } => "set postgres.password_file to a file that holds the \
+                password alone and that this process may read"
+                .into(),
+            Error::PasswordMissing { .. } => "set postgres.password_file or PGPASSWORD, or add a \
+                line to ~/.pgpass"
+                .into(),
+            Error::Unreachable { .. } => "check postgres.url, and that the server runs and \
+                listens there (listen_addresses, port, firewall)"
+                .into(),
+            Error::ConnectionLost { .. } => "the server's log says why; nothing is lost, the slot \
+                keeps its place"
+                .into(),
+            Error::NotReady { .. } => "wait until the server has started".into(),
+            Error::TooManyConnections { .. } => "raise max_connections or max_wal_senders, or \
+                close other connections"
+                .into(),
+            Error::Authentication { user, .. } => format!(
+                "check the password, that role {user:?} exists and has LOGIN, and pg_hba.conf"
+            ),
+            Error::RightsMissing { user, .. } => format!(
+                "as a superuser: ALTER ROLE {} REPLICATION; `postrider init` needs more, so let the \
+                 table's owner run what `postrider init --print` prints",
+                quote::name(user)
+            ),
+            Error::DatabaseMissing { .. } => "name the database that holds the outbox in \
+                postgres.url"
+                .into(),
+            Error::NotLogical { .. } => "run ALTER SYSTEM SET wal_level = 'logical' and restart \
+                PostgreSQL"
+                .into(),
+            Error::Standby { .. } => "point postgres.url at the primary".into(),
+            Error::TableMissing { .. } => "set outbox.table, or create it with `postrider init \
+                --create-table`"
+                .into(),
+            Error::NotATable { .. } => "set outbox.table to the table that the rows are \
+                inserted into"
+                .into(),
+            Error::NotPermanent { table, .. } => format!("run ALTER TABLE {table} SET LOGGED"),
+            Error::NotPublished { remedy, .. } => {
+                format!("run {remedy}; rows written meanwhile do not come through the slot")
+            }
+            _ => self.slot_hint(),
+        }
+    }
+
+    fn slot_hint(&self) -> String {
+        match self {
+            Error::PublicationMissing { .. } => "set postgres.publication, or create it with \
+                `postrider init`; rows written meanwhile do not come through the slot"
+                .into(),
+            Error::SlotBusy { .. } => "another publisher or a connection that has just ended \
+                holds it; the query SELECT * FROM pg_replication_slots shows who"
+                .into(),
+            Error::SlotNotReady { .. } | Error::SlotCreationBlocked { .. } => "end the oldest \
+                transactions; SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY \
+                xact_start shows them"
+                .into(),
+            Error::SlotMissing { .. } => "set postgres.slot, or create it with `postrider init`; \
+                a new slot begins at its creation and misses what was written before"
+                .into(),
+            Error::SlotInvalidated { slot, .. } => format!(
+                "rows since its last position may be missing: run SELECT \
+                 pg_drop_replication_slot({}), then `postrider init`, and publish the gap from the \
+                 table; then raise max_slot_wal_keep_size",
+                quote::literal(slot)
+            ),
+            Error::SlotUnusable { .. } => "set postgres.slot to a name of its own and run \
+                `postrider init`"
+                .into(),
+            Error::SlotWithoutPublication { slot, .. } => format!(
+                "rows written before the publication never come through this slot: run SELECT \
+                 pg_drop_replication_slot({}), then `postrider init`",
+                quote::literal(slot)
+            ),
+            Error::SlotsExhausted { .. } => "drop slots that nobody uses, or raise \
+                max_replication_slots and restart PostgreSQL"
+                .into(),
+            Error::Protocol(_) => "check that postgres.url names PostgreSQL itself and not a \
+                pooler; if it does, please report this"
+                .into(),
+            _ => "it is tried again; the server's log may say more".into(),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The catalog queries behind the facts.
+//!
+//! A role with LOGIN and REPLICATION alone can run them all. Columns that only some versions of
+//! PostgreSQL have are asked for through to_jsonb, which gives NULL where they are missing.
+
+use std::time::Duration;
+
+use tokio_postgres::Row;
+
+use super::{
+    ColumnFacts, Facts, Names, Persistence, PublicationFacts, ServerFacts, SlotFacts, TableFacts,
+    TableKind, WalStatus,
+};
+use crate::postgres::{
+    Config, Error, SqlClient, quote,
+    sql::{column, parsed_column},
+};
+use crate::wal::Lsn;
+
+/// pg_control_checkpoint's timeline is the last checkpoint's, which is the old one right after a
+/// promotion; the name of the WAL file being written is always right, but only on a primary.
+const SERVER: &str = "
+SELECT pg_catalog.current_setting('server_version_num')::int4 AS version_num,
+       pg_catalog.current_setting('wal_level') AS wal_level,
+       recovering.yes AS in_recovery,
+       (SELECT setting::int8 FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')
+           AS wal_sender_timeout_ms,
+       (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system_identifier,
+       CASE WHEN recovering.yes THEN (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())
+            ELSE ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(
+                     pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int4
+       END AS timeline,
+       (CASE WHEN recovering.yes THEN pg_catalog.pg_last_wal_replay_lsn()
+             ELSE pg_catalog.pg_current_wal_flush_lsn() END)::text AS current
+FROM (SELECT pg_catalog.pg_is_in_recovery() AS yes) AS recovering";
+
+const TABLE: &str = "
+SELECT class.oid, class.relkind::text AS kind, class.relpersistence::text AS persistence
+FROM pg_catalog.pg_class AS class
+JOIN pg_catalog.pg_namespace AS schema ON schema.oid = class.relnamespace
+WHERE schema.nspname = $1 AND class.relname = $2";
+
+const COLUMNS: &str = "
+SELECT attname::text AS name, atttypid AS type_oid, attnotnull AS not_null,
+       pg_catalog.format_type(atttypid, NULL) AS type_name
+FROM pg_catalog.pg_attribute
+WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum";
+
+/// The entry of the table itself (pg_publication_rel) tells a column list from no list, which the
+/// view pg_publication_tables does not; the view knows schemas, ALL TABLES and partition roots.
+const PUBLICATION: &str = "
+SELECT publication.oid,
+       publication.puballtables AS all_tables,
+       publication.pubinsert AS inserts,
+       publication.pubupdate OR publication.pubdelete OR publication.pubtruncate AS others,
+       publication.pubviaroot AS via_root,
+       listed.outbox > 0 AS includes_table,
+       listed.everything - listed.outbox AS other_tables,
+       listed.filter AS row_filter,
+       (SELECT pg_catalog.bool_or(pg_catalog.to_jsonb(entry) ->> 'prattrs' IS NOT NULL)
+        FROM pg_catalog.pg_publication_rel AS entry
+        WHERE entry.prpubid = publication.oid AND entry.prrelid = $4) AS has_column_list
+FROM pg_catalog.pg_publication AS publication,
+     LATERAL (
+         SELECT pg_catalog.count(*) AS everything,
+                pg_catalog.count(*) FILTER (WHERE ours.yes) AS outbox,
+                pg_catalog.min(pg_catalog.to_jsonb(entry) ->> 'rowfilter') FILTER (WHERE ours.yes)
+                    AS filter
+         FROM pg_catalog.pg_publication_tables AS entry,
+              LATERAL (SELECT entry.schemaname = $2 AND entry.tablename = $3 AS yes) AS ours
+         WHERE entry.pubname = publication.pubname
+     ) AS listed
+WHERE publication.pubname = $1";
+
+const SLOT: &str = "
+SELECT slot.plugin::text, slot.database::text, slot.active, slot.active_pid, slot.temporary,
+       slot.restart_lsn::text AS restart, slot.confirmed_flush_lsn::text AS confirmed,
+       slot.wal_status, slot.safe_wal_size,
+       (pg_catalog.to_jsonb(slot) ->> 'two_phase')::bool AS two_phase,
+       pg_catalog.to_jsonb(slot) ->> 'invalidation_reason' AS invalidation_reason,
+       (pg_catalog.to_jsonb(slot) ->> 'conflicting')::bool AS conflicting
+FROM pg_catalog.pg_replication_slots AS slot
+WHERE slot.slot_name = $1";
+
+/// Reads the facts about the settings' slot and publication and the table `schema`.`name`.
+///
+/// # Errors
+///
+/// What the server answers, or that the connection is gone. Nothing that is merely missing is an
+/// error here; [`Facts::verdict`] judges.
+pub async fn inspect(
+    client: &SqlClient,
+    config: &Config,
+    (schema, name): (&str, &str),
+) -> Result<Facts, Error> {
+    let table = table(client, schema, name).await?;
+    let oid = table.as_ref().map_or(0, |table| table.oid);
+    Ok(Facts {
+        names: Names {
+            endpoint: config.conninfo.endpoint(),
+            database: config.conninfo.dbname().to_owned(),
+            table: quote::qualified(schema, name),
+            publication: config.publication.clone(),
+            slot: config.slot.clone(),
+        },
+        server: server(client).await?,
+        publication: publication(client, &config.publication, (schema, name, oid)).await?,
+        slot: slot(client, &config.slot).await?,
+        table,
+    })
+}
+
+async fn server(client: &SqlClient) -> Result<ServerFacts, Error> {
+    let doing = "read the server's state";
+    let Some(row) = client.query_opt(doing, SERVER, &[]).await? else {
+        return Err(Error::Protocol("the server's state came without a row".to_owned()));
+    };
+    let timeout_ms: i64 = column(&row, "wal_sender_timeout_ms")?;
+    Ok(ServerFacts {
+        version_num: column(&row, "version_num")?,
+        system_identifier: column::<i64>(&row, "system_identifier")?.cast_unsigned(),
+        timeline: column::<i32>(&row, "timeline")?.cast_unsigned(),
+        wal_level: column(&row, "wal_level")?,
+        in_recovery: column(&row, "in_recovery")?,
+        wal_sender_timeout: u64::try_from(timeout_ms)
+            .ok()
+            .filter(|ms| *ms > 0)
+            .map(Duration::from_millis),
+        current_lsn: parsed_column(&row, "current")?.unwrap_or(Lsn::ZERO),
+    })
+}
+
+async fn table(client: &SqlClient, schema: &str, name: &str) -> Result<Option<TableFacts>, Error> {
+    let doing = "read the outbox table's definition";
+    let Some(row) = client.query_opt(doing, TABLE, &[&schema, &name]).await? else {
+        return Ok(None);
+    };
+    let oid: u32 = column(&row, "oid")?;
+    let columns = client.query(doing, COLUMNS, &[&oid]).await?;
+    Ok(Some(TableFacts {
+        oid,
+        kind: table_kind(column(&row, "kind")?),
+        persistence: match column(&row, "persistence")? {
+            "u" => Persistence::Unlogged,
+            "t" => Persistence::Temporary,
+            _ => Persistence::Permanent,
+        },
+        columns: columns.iter().map(column_facts).collect::<Result<_, Error>>()?,
+    }))
+}
+
+fn table_kind(relkind: &str) -> TableKind {
+    match relkind {
+        "r" => TableKind::Table,
+        "p" => TableKind::Partitioned,
+        "v" => TableKind::Other("view"),
+        "m" => TableKind::Other("materialized view"),
+        "f" => TableKind::Other("foreign table"),
+        "S" => TableKind::Other("sequence"),
+        "i" | "I" => TableKind::Other("index"),
+        _ => TableKind::Other("relation of another kind"),
+    }
+}
+
+fn column_facts(row: &Row) -> Result<ColumnFacts, Error> {
+    Ok(ColumnFacts {
+        name: column(row, "name")?,
+        type_oid: column(row, "type_oid")?,
+        type_name: column(row, "type_name")?,
+        not_null: column(row, "not_null")?,
+    })
+}
+
+async fn publication(
+    client: &SqlClient,
+    publication: &str,
+    (schema, name, oid): (&str, &str, u32),
+) -> Result<Option<PublicationFacts>, Error> {
+    let doing = "read the publication's definition";
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&publication, &schema, &name, &oid];
+    let Some(row) = client.query_opt(doing, PUBLICATION, &parameters).await? else {
+        return Ok(None);
+    };
+    Ok(Some(PublicationFacts {
+        oid: column(&row, "oid")?,
+        all_tables: column(&row, "all_tables")?,
+        inserts: column(&row, "inserts")?,
+        others: column(&row, "others")?,
+        via_root: column(&row, "via_root")?,
+        includes_table: column(&row, "includes_table")?,
+        other_tables: column(&row, "other_tables")?,
+        row_filter: column(&row, "row_filter")?,
+        has_column_list: column::<Option<bool>>(&row, "has_column_list")?.unwrap_or(false),
+    }))
+}
+
+async fn slot(client: &SqlClient, name: &str) -> Result<Option<SlotFacts>, Error> {
+    let Some(row) = client.query_opt("read the slot's state", SLOT, &[&name]).await? else {
+        return Ok(None);
+    };
+    let wal_status = WalStatus::from_column(column(&row, "wal_status")?);
+    Ok(Some(SlotFacts {
+        plugin: column(&row, "plugin")?,
+        database: column(&row, "database")?,
+        active: column(&row, "active")?,
+        active_pid: column(&row, "active_pid")?,
+        restart_lsn: parsed_column(&row, "restart")?,
+        confirmed_flush_lsn: parsed_column(&row, "confirmed")?,
+        wal_status,
+        safe_wal_size: column(&row, "safe_wal_size")?,
+        temporary: column(&row, "temporary")?,
+        two_phase: column::<Option<bool>>(&row, "two_phase")?.unwrap_or(false),
+        invalidation: invalidation(&row, wal_status)?,
+    }))
+}
+
+/// A slot that is still being created has no restart position either, so only `lost` counts.
+fn invalidation(row: &Row, wal_status: WalStatus) -> Result<Option<String>, Error> {
+    if let Some(reason) = column(row, "invalidation_reason")? {
+        return Ok(Some(reason));
+    }
+    if column::<Option<bool>>(row, "conflicting")?.unwrap_or(false) {
+        return Ok(Some("it conflicts with recovery".to_owned()));
+    }
+    let removed = "the WAL it needs was removed (max_slot_wal_keep_size)";
+    Ok((wal_status == WalStatus::Lost).then(|| removed.to_owned()))
+}
