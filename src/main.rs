@@ -1,3 +1,8 @@
 //! The postrider binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    postrider::cli::report_panics();
+    postrider::cli::main(std::env::args_os())
+}

@@ -1,1 +1,153 @@
-//! cli
+//! The commands: arguments in, one exit code out, and for each failure one sentence with a hint.
+
+mod init;
+mod panics;
+mod settings;
+
+pub use panics::report_panics;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::Settings,
+    fault::{Fault, FaultKind},
+};
+
+/// Carries a PostgreSQL outbox to Kafka: at least once, in order per key, nothing lost.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version, about, after_help = TOP_EXAMPLES)]
+struct Cli {
+    /// The settings file [else POSTRIDER_CONFIG, else ./postrider.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Publish until told to stop; SIGTERM drains what is in flight, confirms and leaves
+    #[command(after_help = RUN_EXAMPLES)]
+    Run {
+        /// Leave on a fault that needs a person, instead of holding
+        #[arg(long)]
+        exit_on_fault: bool,
+    },
+    /// Create what is missing in PostgreSQL; safe to repeat
+    #[command(after_help = INIT_EXAMPLES)]
+    Init {
+        /// Print the SQL instead of running it
+        #[arg(long)]
+        print: bool,
+        /// Create the outbox table too
+        #[arg(long)]
+        create_table: bool,
+    },
+    /// Show the effective settings and where each came from; secrets are hidden
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Settings {
+        /// Print a commented settings file instead
+        #[arg(long, conflicts_with = "json")]
+        example: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const TOP_EXAMPLES: &str = "\
+Example:
+  postrider settings --example > postrider.toml   # then fill in url and brokers
+  postrider init --create-table
+  postrider run";
+
+const RUN_EXAMPLES: &str = "\
+Example:
+  postrider --config /etc/postrider.toml run";
+
+const INIT_EXAMPLES: &str = "\
+Example:
+  postrider init --create-table --print | less    # look first
+  postrider init --create-table";
+
+const SETTINGS_EXAMPLES: &str = "\
+Example:
+  postrider settings --example > postrider.toml
+  postrider settings --json | jq '.[] | select(.from == \"environment\")'";
+
+/// Runs the command that `args` name, the program's own name first, and returns its exit code.
+///
+/// A failure is told on stderr in one sentence, with a hint what to do. Usage errors exit with 2.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // A closed stderr or stdout leaves nobody to tell.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            tell(&fault);
+            ExitCode::from(fault.kind.exit_code())
+        }
+    }
+}
+
+impl Cli {
+    fn run(self) -> Result<(), Fault> {
+        let config = || Settings::load(self.config.as_deref())?.config();
+        match self.command {
+            Command::Run { exit_on_fault } => crate::publisher::run(config()?, exit_on_fault),
+            Command::Init { print, create_table } => init::run(&config()?, print, create_table),
+            Command::Settings { example: true, .. } => settings::example(),
+            Command::Settings { json, .. } => settings::run(self.config.as_deref(), json),
+        }
+    }
+}
+
+/// Two lines, written at once so that nothing of another thread gets in between.
+fn tell(fault: &Fault) {
+    let text = format!("postrider: {}\nhint: {}\n", fault.sentence, fault.hint);
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes what a command has to say to stdout.
+fn say(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader such as `head` has seen enough.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => Err(Fault::new(
+            FaultKind::Settings,
+            format!("the output cannot be written: {e}"),
+            "check where stdout leads to and whether there is room",
+        )),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_declared_without_contradiction_and_each_has_an_example() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("postrider "), "{} has no example", command.get_name());
+        }
+    }
+}
