@@ -12,6 +12,7 @@
 
 mod config;
 mod declare;
+mod families;
 mod health;
 pub mod http;
 pub mod logging;
