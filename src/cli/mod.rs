@@ -2,6 +2,7 @@
 
 mod init;
 mod panics;
+mod run;
 mod settings;
 
 pub use panics::report_panics;
@@ -107,7 +108,7 @@ impl Cli {
     fn run(self) -> Result<(), Fault> {
         let config = || Settings::load(self.config.as_deref())?.config();
         match self.command {
-            Command::Run { exit_on_fault } => crate::publisher::run(config()?, exit_on_fault),
+            Command::Run { exit_on_fault } => run::run(config()?, exit_on_fault),
             Command::Init { print, create_table } => init::run(&config()?, print, create_table),
             Command::Settings { example: true, .. } => settings::example(),
             Command::Settings { json, .. } => settings::run(self.config.as_deref(), json),

@@ -17,7 +17,7 @@ mod flights;
 mod gate;
 mod lookup;
 mod murmur2;
-mod options;
+pub mod options;
 mod producer;
 mod refusal;
 mod reports;
@@ -25,7 +25,7 @@ mod topics;
 
 pub use config::{Config, NewTopics};
 pub use error::Error;
-pub use options::{OptionError, OptionValue, is_secret, refuse_unsafe};
+pub use options::{OptionError, OptionValue};
 pub use producer::{Delivery, FlightId, Offer, Producer};
 pub use refusal::{Outcome, Refusal};
 pub use topics::TopicId;

@@ -200,6 +200,11 @@ impl Producer {
         self.topics.name(topic)
     }
 
+    /// The topics used so far, in the order of their numbers.
+    pub fn topic_names(&self) -> impl Iterator<Item = &str> {
+        self.topics.names()
+    }
+
     /// Whether no broker can be reached.
     pub fn brokers_down(&self) -> bool {
         self.inner.context().brokers_down()

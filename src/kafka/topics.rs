@@ -93,6 +93,11 @@ impl Topics {
         &self.list[id.index()].name
     }
 
+    /// The names of all topics, by number.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|topic| topic.name.as_str())
+    }
+
     /// What is known of the topic; asks the brokers when nothing is.
     pub(crate) fn known(
         &mut self,

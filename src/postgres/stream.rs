@@ -14,6 +14,7 @@ use pgwire::{
     messages::{
         PgWireBackendMessage, PgWireFrontendMessage,
         copy::{CopyData, CopyDone},
+        response::ErrorResponse,
     },
 };
 use tokio::{task::unconstrained, time::timeout};
@@ -91,7 +92,7 @@ impl ReplicationStream {
     ///
     /// # Errors
     /// When the connection broke before.
-    pub async fn close(mut self) -> Result<(), Error> {
+    pub async fn close(&mut self) -> Result<(), Error> {
         self.write(PgWireFrontendMessage::CopyDone(CopyDone::new())).await?;
         let ended = timeout(CLOSE_TIMEOUT, async {
             while let Some(Ok(message)) = self.connection.wire.next().await {
@@ -147,7 +148,7 @@ impl ReplicationStream {
             // PostgreSQL 18 skips a publication that is missing, with this warning, and would go
             // on without its rows.
             PgWireBackendMessage::NoticeResponse(notice) => {
-                let info = ErrorInfo::from(notice);
+                let info = ErrorInfo::from(ErrorResponse::new(notice.fields));
                 (info.code == sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE)
                     .then(|| self.connection.refused(doing, info))
             }

@@ -70,7 +70,7 @@ impl Board {
         let topic = self.topic(delivery.topic, producer);
         topic.acknowledged.inc();
         topic.bytes.inc_by(delivery.bytes);
-        let micros = wall.micros().saturating_sub(delivery.committed_at.micros());
+        let micros = wall.unix_micros().saturating_sub(delivery.committed_at.unix_micros());
         let latency = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
         self.metrics.commit_to_acknowledge(latency);
     }
@@ -123,9 +123,9 @@ impl Board {
     }
 
     fn topic(&mut self, id: TopicId, producer: &Producer) -> &TopicMetrics {
-        while self.topics.len() <= id.index() {
-            let next = TopicId::new(self.topics.len());
-            self.topics.push(self.metrics.topic(producer.topic_name(next)));
+        // Topics are numbered in order of first use, without holes.
+        for known in producer.topic_names().skip(self.topics.len()) {
+            self.topics.push(self.metrics.topic(known));
         }
         &self.topics[id.index()]
     }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    board::{self, Board},
+    board,
     carrier::{Carrier, Taken},
     ending::Ended,
     stopping::{StopSignal, Stopping},

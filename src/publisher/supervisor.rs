@@ -21,7 +21,7 @@ use crate::{
     kafka::Producer,
     observe::{Health, Metrics, Readiness, Server},
     outbox::Position,
-    postgres::{ReplicationConnection, SqlClient, facts},
+    postgres::{ReplicationConnection, ReplicationStream, SqlClient, facts},
 };
 
 /// The first wait after a lost connection or broken producer, and the longest.
@@ -104,7 +104,7 @@ impl Supervisor {
     }
 
     /// Reads the facts, decides where to start, opens the stream and makes the producer.
-    async fn open(&mut self) -> Result<(crate::postgres::ReplicationStream, Carrier), Ended> {
+    async fn open(&mut self) -> Result<(ReplicationStream, Carrier), Ended> {
         self.health.turn();
         let config = &self.config;
         let table = &config.outbox.table;

@@ -1,0 +1,161 @@
+//! Setup: what `postrider init` creates, in the order it must be created: table, publication, slot.
+//!
+//! The statements are those of the files under `sql/`, with the settings' names filled in, so what
+//! init runs, what it prints and what people read is one text.
+
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, time::Duration};
+
+pub use script::script;
+
+use super::{
+    Config, Error, SqlClient,
+    facts::{Facts, PublicationFacts, inspect},
+    quote, sqlstate,
+};
+
+/// A slot waits for every transaction that is writing; longer than this is a person's matter.
+const SLOT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What became of one object. `Display` is the line that `postrider init` prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Kind and name: `publication "postrider"`.
+    pub object: String,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What became of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It was missing and is there now.
+    Created,
+    /// It is as it should be.
+    AlreadyThere,
+    /// It works, but is not as `init` would have made it.
+    Differs {
+        /// How it differs.
+        what: String,
+        /// The statement that mends it.
+        remedy: String,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Created => write!(f, "{}: created", self.object),
+            State::AlreadyThere => write!(f, "{}: already there", self.object),
+            State::Differs { what, remedy } => {
+                write!(f, "{}: differs: {what}; to change that, run {remedy}", self.object)
+            }
+        }
+    }
+}
+
+/// Creates what is missing for the client's settings and the table `schema`.`name`; `report` hears
+/// of each object as soon as its fate is known. Safe to repeat.
+///
+/// # Errors
+///
+/// What a person must mend first: a missing table without `create_table`, a publication that does
+/// not deliver the table, a slot that is lost or somebody else's, a missing right. What was
+/// reported before stays created.
+pub async fn setup(
+    client: &mut SqlClient,
+    (schema, name): (&str, &str),
+    create_table: bool,
+    report: &mut dyn FnMut(&Outcome),
+) -> Result<(), Error> {
+    let config = client.config().clone();
+    let mut facts = inspect(client, &config, (schema, name)).await?;
+    facts.judge_server()?;
+    if let Some(slot) = &facts.slot {
+        facts.judge_slot_kind(slot)?;
+    }
+    let mut tell = |object: String, state: State| report(&Outcome { object, state });
+
+    let object = format!("table {}", facts.names.table);
+    if facts.table.is_none() && create_table {
+        client.run(&format!("create {object}"), &script::table(schema, name)).await?;
+        tell(object, State::Created);
+        facts = inspect(client, &config, (schema, name)).await?;
+    } else {
+        facts.judge_table()?;
+        tell(object, State::AlreadyThere);
+    }
+
+    let object = format!("publication {:?}", config.publication);
+    match &facts.publication {
+        None if facts.slot.is_some() => return Err(slot_without_publication(&config)),
+        None => {
+            let statement = script::publication(&config.publication, schema, name);
+            client.run(&format!("create {object}"), &statement).await?;
+            tell(object, State::Created);
+        }
+        Some(publication) => {
+            facts.judge_publication()?;
+            tell(object, difference(publication, &facts));
+        }
+    }
+
+    let object = format!("replication slot {:?}", config.slot);
+    match &facts.slot {
+        None => {
+            create_slot(client, &config, &format!("create {object}")).await?;
+            tell(object, State::Created);
+        }
+        Some(_) => tell(object, State::AlreadyThere),
+    }
+    Ok(())
+}
+
+/// A slot decodes each row with the catalog of its time, in which there was no publication: it
+/// would fail at the first such row for ever, or from PostgreSQL 18 on skip it in silence.
+fn slot_without_publication(config: &Config) -> Error {
+    let (slot, publication) = (config.slot.clone(), config.publication.clone());
+    Error::SlotWithoutPublication { slot, publication }
+}
+
+async fn create_slot(client: &mut SqlClient, config: &Config, doing: &str) -> Result<(), Error> {
+    client.allow(SLOT_PATIENCE).await?;
+    client.run(doing, &script::slot(&config.slot)).await.map_err(|error| match &error {
+        Error::Server { sqlstate, .. }
+            if [sqlstate::QUERY_CANCELED, sqlstate::LOCK_NOT_AVAILABLE]
+                .contains(&sqlstate.as_str()) =>
+        {
+            Error::SlotCreationBlocked { slot: config.slot.clone() }
+        }
+        _ => error,
+    })
+}
+
+/// A publication that delivers the table, compared with the one that init creates.
+fn difference(publication: &PublicationFacts, facts: &Facts) -> State {
+    let name = quote::name(&facts.names.publication);
+    if publication.others {
+        return State::Differs {
+            what: "it also publishes updates, deletes or truncates, which are sent for nothing"
+                .to_owned(),
+            remedy: format!("ALTER PUBLICATION {name} SET (publish = 'insert')"),
+        };
+    }
+    if publication.all_tables || publication.other_tables > 0 {
+        let table = &facts.names.table;
+        return State::Differs {
+            what: "it also publishes other tables, which are sent for nothing".to_owned(),
+            remedy: match publication.all_tables {
+                true => format!(
+                    "CREATE PUBLICATION with another name FOR TABLE {table} and set \
+                     postgres.publication before the next slot is made"
+                ),
+                false => format!("ALTER PUBLICATION {name} DROP TABLE for each of them"),
+            },
+        };
+    }
+    State::AlreadyThere
+}
