@@ -19,7 +19,11 @@ pub fn report_panics() {
 }
 
 fn told(info: &PanicHookInfo<'_>) -> String {
-    let message = info.payload_as_str().unwrap_or("a panic without words");
+    // A panic carries a literal, or a text that was put together, or (by no code of ours) neither.
+    let payload = info.payload();
+    let literal = payload.downcast_ref::<&str>().copied();
+    let message = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = message.unwrap_or("a panic without words");
     // An assertion's message has several lines; a failure is told in one.
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let place =

@@ -53,7 +53,7 @@ impl Settings {
         let password_file = self.optional_text("postgres.password_file").map(PathBuf::from);
         if conninfo.has_password() {
             if matches!(self.origin(KEY), Origin::File { .. }) {
-                let hint = "take it out of the URL, then set postgres.password_file, or PGPASSWORD, \
+                let hint = "take it out of the URL, then set postgres.password_file or PGPASSWORD, \
                             or write it to ~/.pgpass";
                 return Err(self.wrong(
                     KEY,

@@ -1,4 +1,4 @@
-//! Settings: one file, one environment, one list of declarations; every edge's own `Config` comes out.
+//! Settings: file and environment in, read by one list of declarations; each edge's `Config` out.
 //!
 //! - `declared`: every setting, once: key, kind, default, meaning
 //! - `source`: the file and the environment, each value with where it came from

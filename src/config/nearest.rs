@@ -2,8 +2,8 @@
 
 /// The most similar of `names`, when one is similar enough to be a slip of the hand.
 ///
-/// Compared without case. A name whose last part is the same is near whatever precedes it: `brokers`
-/// at the top of the file means `kafka.brokers`.
+/// Compared without case. A name whose last part is the same is near whatever precedes it:
+/// `brokers` at the top of the file means `kafka.brokers`.
 pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();
     let last = |name: &str| name.rsplit(['.', '_']).next().map(str::to_owned);

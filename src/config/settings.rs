@@ -10,7 +10,9 @@ use super::{
 };
 
 /// The effective value of every setting, and where it came from.
-#[derive(Debug, Clone)]
+///
+/// Holds secrets as they were written, so it has no `Debug`; [`Settings::to_text`] hides them.
+#[derive(Clone)]
 pub struct Settings {
     values: Layer,
 }
@@ -118,7 +120,7 @@ impl Settings {
             // Inside a list the value stands between quotes and may hold some itself.
             let quoted = serde_json::Value::from(value).to_string();
             match setting.kind {
-                Kind::List => quoted.trim_matches('"').to_owned(),
+                Kind::List => quoted[1..quoted.len() - 1].to_owned(),
                 _ => value.to_owned(),
             }
         });

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -18,11 +19,24 @@ const HIDDEN: &str = "(hidden)";
 /// One line of `postrider settings`.
 struct Row {
     setting: &'static Setting,
-    /// The name in its section; an option's name for an entry of a map.
-    name: String,
+    /// The entry's name, when the setting is a map.
+    option: Option<String>,
     /// None: off.
     value: Option<Json>,
     origin: Origin,
+}
+
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    key: String,
+    value: &'a Option<Json>,
+    from: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<&'a str>,
 }
 
 impl Settings {
@@ -30,6 +44,7 @@ impl Settings {
     pub fn to_text(&self) -> String {
         let rows: Vec<Row> = self.rows();
         let lines: Vec<String> = rows.iter().map(Row::to_toml).collect();
+        // A very long line stands out alone instead of pushing every comment to the right.
         let width = lines.iter().map(|line| line.chars().count()).filter(|w| *w <= 60).max();
         let width = width.unwrap_or_default();
         let (mut text, mut section) = (String::new(), "");
@@ -39,7 +54,10 @@ impl Settings {
                 section = row.setting.section();
                 let _ = writeln!(text, "{gap}[{section}]");
             }
-            let _ = writeln!(text, "{line:width$}  # {}", row.origin);
+            let _ = match row.value {
+                Some(_) => writeln!(text, "{line:width$}  # {}", row.origin),
+                None => writeln!(text, "{line}"),
+            };
         }
         text
     }
@@ -47,10 +65,9 @@ impl Settings {
     /// The same for programs: an array of objects with `key`, `value`, `from` and, by origin,
     /// `file` and `line`, or `variable`. A value that is off is null.
     pub fn to_json(&self) -> String {
-        let rows: Vec<Json> = self.rows().iter().map(Row::to_json).collect();
-        let mut text = format!("{:#}", Json::Array(rows));
-        text.push('\n');
-        text
+        let rows = self.rows();
+        let rows: Vec<String> = rows.iter().map(|row| row.to_json()).collect();
+        format!("[\n  {}\n]\n", rows.join(",\n  "))
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -63,13 +80,13 @@ impl Settings {
                         let hide = setting.kind == Kind::Options && is_secret(name);
                         let text = if hide { HIDDEN } else { &entry.text };
                         let origin = entry.origin.clone();
-                        let name = format!("{}.{}", setting.name(), json!(name));
-                        rows.push(Row { setting, name, value: Some(json!(text)), origin });
+                        let option = Some(name.clone());
+                        rows.push(Row { setting, option, value: Some(json!(text)), origin });
                     }
                 }
                 given => rows.push(Row {
                     setting,
-                    name: setting.name().to_owned(),
+                    option: None,
                     value: given.map(|(value, _)| shown(setting, value)),
                     origin: self.origin(setting.key),
                 }),
@@ -83,32 +100,33 @@ impl Row {
     // JSON's texts, numbers and lists are valid TOML as they are; only tables differ, and the one
     // table that gets here is empty.
     fn to_toml(&self) -> String {
+        let name = match &self.option {
+            Some(option) => format!("{}.{}", self.setting.name(), json!(option)),
+            None => self.setting.name().to_owned(),
+        };
         match &self.value {
             Some(Json::Array(items)) => {
                 let items: Vec<String> = items.iter().map(Json::to_string).collect();
-                format!("{} = [{}]", self.name, items.join(", "))
+                format!("{name} = [{}]", items.join(", "))
             }
-            Some(value) => format!("{} = {value}", self.name),
-            None => format!("# {} is not set", self.name),
+            Some(value) => format!("{name} = {value}"),
+            None => format!("# {name} is not set"),
         }
     }
 
-    fn to_json(&self) -> Json {
-        let key = format!("{}.{}", self.setting.section(), self.name.replace('"', ""));
-        let mut row = json!({ "key": key, "value": self.value });
-        match &self.origin {
-            Origin::Default => row["from"] = json!("default"),
-            Origin::File { path, line } => {
-                row["from"] = json!("file");
-                row["file"] = json!(path);
-                row["line"] = json!(line);
-            }
-            Origin::Environment { name } => {
-                row["from"] = json!("environment");
-                row["variable"] = json!(name);
-            }
-        }
-        row
+    fn to_json(&self) -> String {
+        let (from, file, line, variable) = match &self.origin {
+            Origin::Default => ("default", None, None, None),
+            Origin::File { path, line } => ("file", Some(path.as_str()), Some(*line), None),
+            Origin::Environment { name } => ("environment", None, None, Some(name.as_str())),
+        };
+        let key = match &self.option {
+            Some(option) => format!("{}.{option}", self.setting.key),
+            None => self.setting.key.to_owned(),
+        };
+        let row = JsonRow { key, value: &self.value, from, file, line, variable };
+        // Texts, numbers and lists of texts always have a JSON form.
+        serde_json::to_string(&row).unwrap_or_default()
     }
 }
 
@@ -144,24 +162,25 @@ pub fn example() -> String {
     );
     let mut section = "";
     for setting in DECLARED {
+        text.push('\n');
         if setting.section() != section {
             section = setting.section();
-            let _ = write!(text, "\n[{section}]\n");
+            let _ = writeln!(text, "[{section}]");
         }
-        let (mark, note) = match setting.absent {
-            Absent::Required(_) => ("", " Required."),
-            Absent::Default(_) => ("#", ""),
-            Absent::Off(_) => ("#", " Not set; an example:"),
-        };
-        for line in wrapped(&format!("{}{note}", setting.doc)) {
+        for line in wrapped(setting.doc) {
             let _ = writeln!(text, "# {line}");
         }
+        let mark = match setting.absent {
+            Absent::Required(_) => "# Required.\n",
+            Absent::Default(_) => "#",
+            Absent::Off(_) => "# Not set; an example:\n#",
+        };
         let _ = writeln!(text, "{mark}{} = {}", setting.name(), sample(setting));
     }
     text
 }
 
-/// The README's table of settings, in Markdown.
+/// The README's table of settings, in Markdown; a row for each, in the order of the file.
 pub fn readme_table() -> String {
     let mut text = String::from("| setting | default | meaning |\n| --- | --- | --- |\n");
     for setting in DECLARED {
@@ -204,4 +223,28 @@ fn wrapped(text: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_table_has_one_whole_row_for_each_setting() {
+        let table = readme_table();
+        let rows: Vec<&str> = table.lines().skip(2).collect();
+        assert_eq!(rows.len(), DECLARED.len());
+        for (row, setting) in rows.iter().zip(DECLARED) {
+            assert!(row.starts_with(&format!("| `{}` | ", setting.key)), "{row}");
+            assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
+        }
+    }
+
+    #[test]
+    fn long_paragraphs_are_wrapped_and_lose_no_word() {
+        let text = "word ".repeat(60);
+        let lines = wrapped(&text);
+        assert!(lines.iter().all(|line| line.len() <= 90 && !line.is_empty()), "{lines:?}");
+        assert_eq!(lines.join(" "), text.trim_end());
+    }
 }

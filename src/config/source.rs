@@ -19,7 +19,9 @@ const FILE_VARIABLE: &str = "POSTRIDER_CONFIG";
 const DEFAULT_FILE: &str = "postrider.toml";
 
 /// What a person wrote: a file's text and environment variables, not yet understood.
-#[derive(Debug, Clone, Default)]
+///
+/// Has no `Debug`, since both may hold secrets.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The file as it was named, and its text.
     pub file: Option<(String, String)>,
@@ -50,7 +52,8 @@ impl Sources {
                 return Err(Error::Unreadable { path, why });
             }
         };
-        let nothing = file.is_none() && !variables.keys().any(|name| !is_service_link(name));
+        let nothing =
+            file.is_none() && variables.iter().all(|(name, text)| is_service_link(name, text));
         if nothing { Err(Error::NothingSet) } else { Ok(Sources { file, variables }) }
     }
 
@@ -62,7 +65,12 @@ impl Sources {
             let document = DeTable::parse(text).map_err(|e| Error::NotToml {
                 path: path.clone(),
                 line: file.line(e.span().map_or(0, |span| span.start)),
-                why: e.message().lines().collect::<Vec<_>>().join(", "),
+                why: e
+                    .message()
+                    .lines()
+                    .filter(|line| *line != "expected nothing")
+                    .collect::<Vec<_>>()
+                    .join(", "),
             })?;
             file.section("", document.get_ref(), &mut layer)?;
         }
@@ -73,7 +81,10 @@ impl Sources {
     pub(super) fn environment_layer(&self) -> Result<Layer, Error> {
         let mut layer = Layer::new();
         for (name, text) in &self.variables {
-            if !name.starts_with("POSTRIDER_") || name == FILE_VARIABLE || is_service_link(name) {
+            if !name.starts_with("POSTRIDER_")
+                || name == FILE_VARIABLE
+                || is_service_link(name, text)
+            {
                 continue;
             }
             let Some(setting) = DECLARED.iter().find(|setting| setting.variable() == *name) else {
@@ -167,21 +178,15 @@ fn unknown_variable(name: &str) -> Error {
 }
 
 /// Kubernetes gives every pod variables about each service of its namespace, and a service in front
-/// of Postrider is likely to be called "postrider". None of ours has these endings.
-fn is_service_link(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix("POSTRIDER_").filter(|rest| !rest.contains("__")) else {
-        return false;
-    };
-    let rest = format!("_{rest}");
-    let port = rest.find("_PORT").map(|at| &rest[at + "_PORT".len()..]);
-    rest.ends_with("_SERVICE_HOST")
-        || port.is_some_and(|tail| {
-            tail.is_empty()
-                || rest.contains("_SERVICE_PORT_")
-                || tail
-                    .strip_prefix('_')
-                    .is_some_and(|t| t.starts_with(|c: char| c.is_ascii_digit()))
-        })
+/// of Postrider is likely to be called "postrider". No setting of ours looks like one of these.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let numbered = name.split("_PORT_").nth(1);
+    !name.contains("__")
+        && (name.ends_with("_SERVICE_HOST")
+            || name.ends_with("_SERVICE_PORT")
+            || name.contains("_SERVICE_PORT_")
+            || name.ends_with("_PORT") && value.contains("://")
+            || numbered.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())))
 }
 
 fn environment() -> Result<BTreeMap<String, String>, Error> {
@@ -207,19 +212,23 @@ mod tests {
 
     #[test]
     fn variables_that_kubernetes_sets_for_a_service_are_no_settings() {
-        for name in [
-            "POSTRIDER_SERVICE_HOST",
-            "POSTRIDER_SERVICE_PORT",
-            "POSTRIDER_SERVICE_PORT_HTTP",
-            "POSTRIDER_PORT",
-            "POSTRIDER_PORT_9464_TCP_ADDR",
-            "POSTRIDER_METRICS_SERVICE_HOST",
-            "POSTRIDER_METRICS_PORT_9464_TCP",
+        for (name, value) in [
+            ("POSTRIDER_SERVICE_HOST", "10.0.0.1"),
+            ("POSTRIDER_SERVICE_PORT", "9464"),
+            ("POSTRIDER_SERVICE_PORT_HTTP", "9464"),
+            ("POSTRIDER_PORT", "tcp://10.0.0.1:9464"),
+            ("POSTRIDER_PORT_9464_TCP_ADDR", "10.0.0.1"),
+            ("POSTRIDER_METRICS_SERVICE_HOST", "10.0.0.1"),
+            ("POSTRIDER_METRICS_PORT_9464_TCP", "tcp://10.0.0.1:9464"),
         ] {
-            assert!(is_service_link(name), "{name} would be refused");
+            assert!(is_service_link(name, value), "{name} would be refused");
         }
-        for name in ["POSTRIDER_HTTP__PORT", "POSTRIDER_KAFKA_BROKERS", "POSTRIDER_PORTAL"] {
-            assert!(!is_service_link(name), "{name} would be ignored");
+        for (name, value) in [
+            ("POSTRIDER_HTTP__PORT", "tcp://10.0.0.1:9464"),
+            ("POSTRIDER_HTTP_PORT", "9464"),
+            ("POSTRIDER_KAFKA_BROKERS", "a:1"),
+        ] {
+            assert!(!is_service_link(name, value), "{name} would be ignored");
         }
     }
 }

@@ -13,8 +13,8 @@ use super::{
     units::{self, UnitError},
 };
 
-/// A value of one of the declared kinds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value of one of the declared kinds. It may be a secret, so it has no `Debug`.
+#[derive(Clone)]
 pub(super) enum Value {
     Text(String),
     Switch(bool),
@@ -26,7 +26,7 @@ pub(super) enum Value {
 }
 
 /// One entry of a map. It has an origin of its own, since the environment adds to the file's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) text: String,
     pub(super) origin: Origin,

@@ -148,7 +148,7 @@ static RULES: &[Rule] = &[
     Rule {
         names: &["message.timeout.ms", "delivery.timeout.ms"],
         allowed: Allowed::OneOf(&["0"]),
-        reason: "a record that times out is dropped by librdkafka while later ones of its key go on",
+        reason: "librdkafka drops a record that times out, while later ones of its key go on",
         remedy: "leave it out and set kafka.stall_timeout, which lets go of PostgreSQL and keeps \
                  trying",
     },
@@ -186,7 +186,7 @@ static RULES: &[Rule] = &[
     Rule {
         names: &["transactional.id"],
         allowed: Allowed::Nothing,
-        reason: "records of a Kafka transaction that is never committed stay invisible to consumers",
+        reason: "consumers never see records of a Kafka transaction that nobody commits",
         remedy: LEAVE_OUT,
     },
     Rule {

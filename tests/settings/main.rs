@@ -1,0 +1,6 @@
+//! What people meet first: settings, right and wrong, as the built binary answers them.
+
+mod place;
+mod shown;
+mod start;
+mod wrong;

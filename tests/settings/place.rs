@@ -1,0 +1,71 @@
+//! A directory in which the built binary runs, and how it must refuse.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+pub(crate) const URL: &str = "url = \"postgres://shop@db/shop\"";
+pub(crate) const BROKERS: &str = "brokers = \"localhost:9092\"";
+
+/// A directory of its own for one test, in which postrider runs with an empty environment.
+pub(crate) struct Place(PathBuf);
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("postrider-settings-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a fresh directory");
+        Place(path)
+    }
+
+    pub(crate) fn with(file: &str) -> Place {
+        let place = Place::new();
+        place.write("postrider.toml", file);
+        place
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).expect("a file in a directory of ours");
+    }
+
+    pub(crate) fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_postrider"))
+            .args(args)
+            .env_clear()
+            .envs(variables.iter().copied())
+            .current_dir(&self.0)
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// Stdout of a command that must succeed.
+    pub(crate) fn out(&self, args: &[&str], variables: &[(&str, &str)]) -> String {
+        let output = self.run(args, variables);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {told}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Exit code 78, nothing on stdout, one sentence, one hint that contains `hint`.
+#[track_caller]
+pub(crate) fn refuses(output: &Output, sentence: &str, hint: &str) {
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{told}");
+    assert!(output.stdout.is_empty());
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert_eq!(lines[0], format!("postrider: {sentence}"));
+    assert!(lines[1].starts_with("hint: ") && lines[1].contains(hint), "{told}");
+}
