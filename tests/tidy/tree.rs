@@ -50,16 +50,21 @@ pub(crate) fn files() -> Vec<(String, u64)> {
     let mut found = Vec::new();
     let mut folders = vec![root().to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let entry = entry.unwrap();
-            let (path, facts) = (entry.path(), entry.metadata().unwrap());
+        for entry in fs::read_dir(&folder).expect("a folder of the tree can be listed") {
+            let entry = entry.expect("a folder of the tree can be listed to its end");
+            let path = entry.path();
+            let facts = entry.metadata().expect("a file of the tree has a size");
             if ignored.contains(&path) {
                 continue;
             }
             if facts.is_dir() {
                 folders.push(path);
             } else {
-                let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(root())
+                    .expect("the walk begins at the root")
+                    .to_string_lossy()
+                    .into_owned();
                 found.push((name, facts.len()));
             }
         }

@@ -1,0 +1,28 @@
+# Everyday commands. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build check test servers clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the release binary: target/release/postrider
+	cargo build --release --locked
+
+check: ## formatting, lints, tidy rules, documentation; starts no server
+	scripts/setup.sh compiler
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cargo test --locked --test tidy
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+
+test: ## all tests, against a PostgreSQL and an Apache Kafka that they start themselves
+	@scripts/test.sh
+
+servers: ## installs and fetches what `make test` needs, and says what it cannot
+	@scripts/setup.sh all
+
+clean: ## removes everything that was built or fetched
+	cargo clean
