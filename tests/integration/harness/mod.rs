@@ -1,0 +1,31 @@
+//! What the cases stand on: real servers, the built binary, and a checker that reads all back.
+
+mod checker;
+#[cfg(test)]
+mod checker_tests;
+mod kafka;
+mod load;
+mod murmur2;
+mod postgres;
+mod process;
+mod proxy;
+mod publisher;
+mod said;
+mod sampler;
+mod servers;
+mod sql;
+mod stage;
+mod topics;
+
+pub use checker::Row;
+pub use kafka::Kafka;
+pub use load::Load;
+pub use postgres::{PASSWORD, Postgres, ROLE, Stop};
+pub use process::{eventually, free_port};
+pub use proxy::Proxy;
+pub use publisher::{PATIENCE, Publisher};
+pub use said::said;
+pub use sampler::Sampler;
+pub use servers::{Turn, kafka, postgres};
+pub use stage::{Stage, TABLE, toml_text};
+pub use topics::Record;

@@ -1,0 +1,227 @@
+//! One PostgreSQL server for tests: found, initialised, started, stopped.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use super::{
+    process::{self, Process, eventually},
+    sql::Sql,
+};
+
+/// Settings of every server here. What a machine crash would lose may be lost: tests kill
+/// processes, not machines.
+const SETTINGS: &[(&str, &str)] = &[
+    ("wal_level", "logical"),
+    ("fsync", "off"),
+    ("max_replication_slots", "50"),
+    ("max_wal_senders", "50"),
+    ("max_connections", "200"),
+    ("min_wal_size", "'32MB'"),
+    ("max_wal_size", "'96MB'"),
+    ("shared_buffers", "'64MB'"),
+    ("listen_addresses", "'127.0.0.1'"),
+    ("password_encryption", "'scram-sha-256'"),
+    ("log_min_messages", "warning"),
+    ("log_line_prefix", "'%m [%p] %a '"),
+];
+
+/// Trust over the socket, a password over TCP.
+const HBA: &str =
+    "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\nlocal replication all trust\n";
+
+/// How `pg_ctl` calls the ways to stop.
+#[derive(Debug, Clone, Copy)]
+pub enum Stop {
+    /// Ends sessions, waits for walsenders to be told that all is confirmed.
+    Fast,
+    /// Ends at once, as a crash does.
+    Immediate,
+}
+
+/// The role that owns each test's database and runs the publisher, and its password over TCP.
+pub const ROLE: &str = "postrider";
+/// The password of [`ROLE`].
+pub const PASSWORD: &str = "horse battery staple";
+
+/// A server with a data directory of its own. Dropping it kills it.
+pub struct Postgres {
+    bin: PathBuf,
+    directory: PathBuf,
+    pub port: u16,
+    process: Mutex<Option<Process>>,
+}
+
+impl Postgres {
+    /// Initialises and starts a server; `settings` go on top of the usual ones.
+    pub fn start_new(settings: &[(&str, &str)]) -> Postgres {
+        let server = Postgres {
+            bin: find_binaries(),
+            directory: process::directory("pg"),
+            port: process::free_port(),
+            process: Mutex::new(None),
+        };
+        server.initialise(settings);
+        server.start();
+        server.sql("postgres").run(&format!(
+            "create role {ROLE} login replication password '{PASSWORD}';
+             create role plain login password '{PASSWORD}'"
+        ));
+        server
+    }
+
+    /// The directory of the unix socket.
+    pub fn socket(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A program of the server's installation, such as `psql`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// A session of the superuser.
+    pub fn sql(&self, database: &str) -> Sql {
+        Sql::connect(&self.address("postgres", database))
+            .unwrap_or_else(|error| panic!("PostgreSQL refuses a session: {error}"))
+    }
+
+    /// A session, or `None` while the server is away.
+    pub fn try_sql(&self, database: &str) -> Option<Sql> {
+        Sql::connect(&self.address("postgres", database)).ok()
+    }
+
+    /// A key=value address over the unix socket.
+    pub fn address(&self, role: &str, database: &str) -> String {
+        format!(
+            "host={} port={} user={role} dbname={database}",
+            self.directory.display(),
+            self.port
+        )
+    }
+
+    /// Starts the stopped server and waits until it answers.
+    pub fn start(&self) {
+        let mut command = self.as_server_user("postgres");
+        command.arg("-D").arg(self.data()).arg("-k").arg(&self.directory);
+        command.arg("-p").arg(self.port.to_string());
+        // A leftover of an immediate stop; ours alone, since the directory is.
+        let _ = fs::remove_file(self.data().join("postmaster.pid"));
+        let log = self.directory.join("log");
+        *self.process.lock().unwrap() = Some(Process::start(&mut command, &log));
+        eventually("PostgreSQL accepts sessions", Duration::from_secs(60), || {
+            let mut process = self.process.lock().unwrap();
+            if let Some(status) = process.as_mut().unwrap().exited() {
+                let text = fs::read_to_string(&log).unwrap_or_default();
+                panic!("PostgreSQL ended with {status}:\n{text}");
+            }
+            self.try_sql("postgres").map(drop)
+        });
+    }
+
+    /// Stops the server and returns how long that took; fails when it takes over `limit`.
+    pub fn stop(&self, how: Stop, limit: Duration) -> Duration {
+        let mut process = self.process.lock().unwrap().take().expect("the server runs");
+        let start = Instant::now();
+        process.signal(match how {
+            Stop::Fast => "INT",
+            Stop::Immediate => "QUIT",
+        });
+        assert!(
+            process.wait(limit).is_some(),
+            "PostgreSQL did not stop ({how:?}) within {limit:?}"
+        );
+        start.elapsed()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn initialise(&self, settings: &[(&str, &str)]) {
+        if let Some((uid, gid)) = other_user() {
+            chown(&self.directory, Some(uid), Some(gid)).unwrap();
+        }
+        fs::set_permissions(&self.directory, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut initdb = self.as_server_user("initdb");
+        initdb.arg("-D").arg(self.data());
+        initdb.args(["-U", "postgres", "--no-sync", "--auth=trust"]);
+        initdb.args(["--encoding=UTF8", "--locale=C"]);
+        process::run(&mut initdb);
+        let mut lines = String::new();
+        for (name, value) in SETTINGS.iter().chain(settings) {
+            lines.push_str(&format!("{name} = {value}\n"));
+        }
+        let file = self.data().join("postgresql.conf");
+        let stock = fs::read_to_string(&file).unwrap();
+        fs::write(file, stock + &lines).unwrap();
+        fs::write(self.data().join("pg_hba.conf"), HBA).unwrap();
+    }
+
+    /// A program of the server; root may not run it, so then as another user.
+    fn as_server_user(&self, program: &str) -> Command {
+        let path = self.bin.join(program);
+        let mut command = match other_user() {
+            None => Command::new(path),
+            Some((uid, gid)) => {
+                let mut command = Command::new("setpriv");
+                command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
+                command.arg("--clear-groups").arg(path);
+                command
+            }
+        };
+        command.current_dir(&self.directory).env("LC_ALL", "C");
+        command
+    }
+}
+
+/// Whom to run the server as, when we are root: `postgres` where there is one, else `nobody`.
+fn other_user() -> Option<(u32, u32)> {
+    if process::run(Command::new("id").arg("-u")).trim() != "0" {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let entry = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    let found = entry("postgres").or_else(|| entry("nobody"));
+    Some(found.expect("root cannot run PostgreSQL: add a user named postgres"))
+}
+
+/// The folder with `initdb` and `postgres`, version 14 or newer.
+fn find_binaries() -> PathBuf {
+    let mut candidates: Vec<PathBuf> = Vec::new();
+    candidates.extend(std::env::var_os("POSTRIDER_TEST_PG_BIN").map(PathBuf::from));
+    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+        .collect();
+    packaged.sort();
+    candidates.extend(packaged.into_iter().rev().map(|(_, path)| path.join("bin")));
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+        candidates.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    candidates.extend(std::env::split_paths(&path));
+    candidates
+        .into_iter()
+        .find(|bin| bin.join("initdb").is_file() && major_version(bin) >= Some(14))
+        .expect("no PostgreSQL server (14 or newer) on this machine: run `make servers`")
+}
+
+fn major_version(bin: &Path) -> Option<u32> {
+    let output = Command::new(bin.join("postgres")).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let version =
+        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_numeric()))?;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}

@@ -1,0 +1,20 @@
+//! Tests of the built binary against a real PostgreSQL and a real Apache Kafka.
+//!
+//! Each test has a database, a slot and topics of its own on two servers that the run starts and
+//! removes. `make servers` brings what they need.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(clippy::unwrap_used, reason = "all of it is test code, also outside #[test]")]
+
+mod columns;
+mod crash;
+mod delivery;
+mod harness;
+mod lifecycle;
+mod network;
+mod outage;
+mod refusal;
+mod servers;
+mod settings;
+mod startup;
+mod transactions;
