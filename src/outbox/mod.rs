@@ -15,6 +15,8 @@
 
 mod config;
 mod event_error;
+#[cfg(test)]
+mod fixture;
 mod headers;
 mod headers_json;
 mod hex;

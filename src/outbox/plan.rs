@@ -159,3 +159,172 @@ impl Search<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fault::FaultKind,
+        outbox::{
+            HeaderColumn,
+            fixture::{DEBEZIUM, config, relation, template},
+            pg_type::type_names,
+        },
+    };
+
+    fn missing(error: MappingError) -> Vec<(String, &'static str, Option<String>)> {
+        match error {
+            MappingError::MissingColumns { columns, .. } => {
+                columns.into_iter().map(|c| (c.column, c.setting, c.nearest)).collect()
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_debezium_table_fits_the_default_settings() {
+        assert!(Plan::new(&config(), &relation(&DEBEZIUM)).is_ok());
+    }
+
+    #[test]
+    fn all_missing_columns_are_told_at_once_each_with_the_nearest_name() {
+        let table = [("ID", 2950), ("aggregate_type", TEXT), ("zzz", TEXT), ("payload", JSONB)];
+        let error = Plan::new(&config(), &relation(&table)).unwrap_err();
+        assert_eq!(error.fault().kind, FaultKind::Unroutable);
+        let name = |name: &str| Some(name.to_owned());
+        assert_eq!(
+            missing(error),
+            [
+                ("id".into(), "outbox.columns.id", name("ID")),
+                ("aggregatetype".into(), "route.topic", name("aggregate_type")),
+                ("aggregateid".into(), "route.key", name("aggregate_type")),
+                ("type".into(), "route.headers", None),
+            ]
+        );
+    }
+
+    #[test]
+    fn roles_matter_only_where_a_template_or_a_header_names_their_column() {
+        let table = relation(&[("id", 2950), ("topic_name", TEXT), ("payload", JSONB)]);
+        let mut config = config();
+        config.route.topic = template("{topic_name}");
+        config.route.key = template("{id}");
+        config.route.headers = vec![HeaderColumn { column: "id".into(), name: "id".into() }];
+        assert!(Plan::new(&config, &table).is_ok());
+    }
+
+    #[test]
+    fn id_and_payload_are_always_needed() {
+        let mut config = config();
+        config.route.topic = template("events");
+        config.route.key = template("{k}");
+        config.route.headers.clear();
+        let error = Plan::new(&config, &relation(&[("k", TEXT)])).unwrap_err();
+        let columns: Vec<_> = missing(error).into_iter().map(|(column, ..)| column).collect();
+        assert_eq!(columns, ["id", "payload"]);
+    }
+
+    #[test]
+    fn optional_columns_are_needed_once_a_setting_names_them() {
+        let mut config = config();
+        config.columns.partition = Some("shard".into());
+        config.columns.headers = Some("extra".into());
+        config.columns.traceparent = Some("trace".into());
+        config.columns.timestamp = Some("at".into());
+        let error = Plan::new(&config, &relation(&DEBEZIUM)).unwrap_err();
+        let settings: Vec<_> = missing(error).into_iter().map(|(_, setting, _)| setting).collect();
+        assert_eq!(
+            settings,
+            [
+                "outbox.columns.headers",
+                "outbox.columns.traceparent",
+                "outbox.columns.partition",
+                "outbox.columns.timestamp"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_are_compared_exactly() {
+        let table =
+            DEBEZIUM.map(|(name, oid)| if name == "id" { ("Id", oid) } else { (name, oid) });
+        assert!(Plan::new(&config(), &relation(&table)).is_err());
+    }
+
+    /// Built-in types of every kind, near neighbours of those we take, and a type of a user.
+    const CANDIDATES: [u32; 25] = [
+        16,
+        BYTEA,
+        18,
+        19,
+        INT8,
+        INT2,
+        INT4,
+        TEXT,
+        26,
+        JSON,
+        142,
+        700,
+        701,
+        1009,
+        BPCHAR,
+        VARCHAR,
+        1082,
+        1083,
+        TIMESTAMP,
+        TIMESTAMPTZ,
+        1266,
+        1700,
+        2950,
+        JSONB,
+        16_400,
+    ];
+
+    /// The table of `DEBEZIUM` with one more column, which `name_it` names in the settings: the types
+    /// that it may have.
+    fn accepted(name_it: impl Fn(&mut Config)) -> Vec<u32> {
+        let mut config = config();
+        name_it(&mut config);
+
+        let fits = |oid: &u32| {
+            let mut table = DEBEZIUM.to_vec();
+            table.push(("extra", *oid));
+            match Plan::new(&config, &relation(&table)) {
+                Ok(_) => true,
+                Err(MappingError::UnfitColumns { columns, .. }) => {
+                    let [column] = columns.as_slice() else { panic!("{columns:?}") };
+                    assert_eq!((column.column.as_str(), column.type_id), ("extra", *oid));
+                    assert_ne!(type_names(column.allowed), "");
+                    false
+                }
+                Err(other) => panic!("{other}"),
+            }
+        };
+        CANDIDATES.into_iter().filter(fits).collect()
+    }
+
+    #[test]
+    fn each_role_takes_its_types_and_no_other() {
+        let extra = || Some("extra".to_owned());
+        assert_eq!(
+            accepted(|config| config.columns.payload = "extra".into()),
+            [BYTEA, TEXT, JSON, BPCHAR, VARCHAR, JSONB]
+        );
+        assert_eq!(accepted(|c| c.columns.partition = extra()), [INT8, INT2, INT4]);
+        assert_eq!(accepted(|c| c.columns.timestamp = extra()), [TIMESTAMP, TIMESTAMPTZ]);
+        assert_eq!(accepted(|c| c.columns.headers = extra()), [TEXT, JSON, VARCHAR, JSONB]);
+        assert_eq!(accepted(|c| c.columns.traceparent = extra()), [TEXT, BPCHAR, VARCHAR]);
+    }
+
+    #[test]
+    fn topic_key_header_and_id_take_any_type() {
+        for name_it in [
+            (|c| c.route.topic = template("{extra}")) as fn(&mut Config),
+            |c| c.route.key = template("{extra}-{id}"),
+            |c| c.columns.id = "extra".into(),
+            |c| c.route.headers[0].column = "extra".into(),
+        ] {
+            assert_eq!(accepted(name_it), CANDIDATES);
+        }
+    }
+}

@@ -43,3 +43,44 @@ impl FromStr for Position {
             .ok_or_else(|| ParsePositionError(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn position(commit_lsn: u64, ordinal: u64) -> Position {
+        Position { commit_lsn: Lsn::new(commit_lsn), ordinal }
+    }
+
+    #[test]
+    fn a_position_is_written_as_commit_lsn_and_ordinal() {
+        assert_eq!(position(0x16B_3748, 3).to_string(), "0/16B3748/3");
+        assert_eq!("0/16B3748/3".parse(), Ok(position(0x16B_3748, 3)));
+        assert_eq!("ffffffff/FFFFFFFF/0".parse(), Ok(position(u64::MAX, 0)));
+    }
+
+    #[test]
+    fn other_text_is_refused_and_quoted() {
+        for text in ["", "/", "0/16B3748", "0/16B3748/", "0/16B3748/-1", "0/16B3748/+1", "0/1/2/3"]
+        {
+            let error = text.parse::<Position>().expect_err(text).to_string();
+            assert_eq!(error, format!("{text:?} is not a position such as 0/16B3748/3"));
+        }
+        assert!("0/1/18446744073709551616".parse::<Position>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_position_reads_back(commit_lsn: u64, ordinal: u64) {
+            let position = position(commit_lsn, ordinal);
+            prop_assert_eq!(position.to_string().parse(), Ok(position));
+        }
+
+        #[test]
+        fn order_is_by_commit_and_then_by_ordinal(a: (u64, u64), b: (u64, u64)) {
+            prop_assert_eq!(position(a.0, a.1).cmp(&position(b.0, b.1)), a.cmp(&b));
+        }
+    }
+}

@@ -54,14 +54,16 @@ impl<'a> Row<'a> {
     /// Lays out an INSERT's tuple; `names` are the columns of its relation.
     pub(super) fn read(names: &'a [String], tuple: &Tuple<'a>) -> Result<Row<'a>, EventProblem> {
         let (expected, found) = (names.len(), tuple.column_count());
-        let mut row = Row { names, inline: [Value::Null; INLINE], wide: Vec::new() };
-        if expected > INLINE {
-            row.wide = vec![Value::Null; expected];
-        }
-        let cells = if expected > INLINE { &mut row.wide[..] } else { &mut row.inline[..expected] };
         if expected != found {
             return Err(EventProblem::ColumnCount { expected, found });
         }
+        let mut row = Row { names, inline: [Value::Null; INLINE], wide: Vec::new() };
+        let cells = if expected <= INLINE {
+            &mut row.inline[..expected]
+        } else {
+            row.wide.resize(expected, Value::Null);
+            &mut row.wide[..]
+        };
         for ((cell, value), name) in cells.iter_mut().zip(tuple.values()).zip(names) {
             if matches!(value, Value::UnchangedToast) {
                 return Err(EventProblem::UnchangedToast { column: name.clone() });
