@@ -45,7 +45,8 @@ impl Model {
 
     /// The end of the longest acknowledged prefix, or an idle keepalive beyond it.
     fn confirmable(&self) -> u64 {
-        let done = |(end, rows): &&(Option<u64>, Vec<bool>)| end.is_some() && rows.iter().all(|a| *a);
+        let done =
+            |(end, rows): &&(Option<u64>, Vec<bool>)| end.is_some() && rows.iter().all(|a| *a);
         let prefix = self.transactions.iter().take_while(done).filter_map(|(end, _)| *end).last();
         let idle = self.idle_ends.iter().copied().max();
         prefix.unwrap_or(self.start).max(idle.unwrap_or(self.start)).max(self.start)

@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 ///
 /// The fault of the first object that a person must mend; what was printed before it is done.
-pub fn run(config: &Config, print: bool, create_table: bool) -> Result<(), Fault> {
+pub(super) fn run(config: &Config, print: bool, create_table: bool) -> Result<(), Fault> {
     let table = (config.outbox.table.schema.as_str(), config.outbox.table.name.as_str());
     if print {
         say(&script(&config.postgres, table, create_table));
@@ -28,12 +28,13 @@ pub fn run(config: &Config, print: bool, create_table: bool) -> Result<(), Fault
         let sentence = format!("no runtime could be started: {error}");
         Fault::new(FaultKind::Settings, sentence, "raise the limit of open files (ulimit -n)")
     })?;
-    runtime.block_on(async {
-        let mut client = SqlClient::connect(&config.postgres).await?;
-        let mut report = |outcome: &Outcome| say(&format!("{outcome}\n"));
-        setup(&mut client, table, create_table, &mut report).await
-    })
-    .map_err(|error| error.fault())
+    runtime
+        .block_on(async {
+            let mut client = SqlClient::connect(&config.postgres).await?;
+            let mut report = |outcome: &Outcome| say(&format!("{outcome}\n"));
+            setup(&mut client, table, create_table, &mut report).await
+        })
+        .map_err(|error| error.fault())
 }
 
 /// A reader that has gone away does not stop the work.

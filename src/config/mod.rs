@@ -5,6 +5,7 @@
 //! - `value`, `units`, `nearest`: reading one value; what a wrong one is answered with
 //! - `settings`: the layers on top of each other: default, file, environment
 //! - `assemble`: typed settings of each edge, and the relations between them, checked once
+//! - `sample`: a default or an example as the file writes it
 //! - `show`: `postrider settings`, `--example`, `--json`, the README's table
 //! - `error`: what can be wrong, with file, line and key
 
@@ -12,6 +13,7 @@ mod assemble;
 mod declared;
 mod error;
 mod nearest;
+mod sample;
 mod settings;
 mod show;
 mod source;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use super::{
     declared::{Absent, DECLARED, Kind, Setting},
     error::{Error, Origin},
+    sample::follow,
     source::{Layer, Sources},
     value::{Entry, Reader, Value},
 };
@@ -127,27 +128,6 @@ impl Settings {
         let value = Reader { setting, origin_at: &|_| Origin::Default }.text(&text)?;
         Ok(Some((value, Origin::Default)))
     }
-}
-
-/// Puts the value of each `<key>` in its place. `<key as name>` becomes `value as name`, or the
-/// value alone where it is that name already.
-pub(super) fn follow(text: &str, value_of: impl Fn(&str) -> String) -> String {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((before, (key, after))) =
-        rest.split_once('<').and_then(|(before, tail)| Some((before, tail.split_once('>')?)))
-    {
-        whole.push_str(before);
-        match key.split_once(" as ") {
-            None => whole.push_str(&value_of(key)),
-            Some((key, name)) => match value_of(key) {
-                value if value == name => whole.push_str(name),
-                value => whole.push_str(&format!("{value} as {name}")),
-            },
-        }
-        rest = after;
-    }
-    whole + rest
 }
 
 /// Options of the environment are added to the file's; all else replaces what is below.

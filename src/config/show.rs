@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{
-    declared::{Absent, DECLARED, Kind, Setting, find},
+    declared::{Absent, DECLARED, Kind, Setting},
     error::Origin,
-    settings::{Settings, follow},
+    sample::sample,
+    settings::Settings,
     units,
     value::Value,
 };
@@ -193,20 +194,6 @@ pub fn readme_table() -> String {
         let _ = writeln!(text, "| `{}` | {default} | {doc} |", setting.key);
     }
     text
-}
-
-/// The default, or else the example, as the file writes it.
-pub(super) fn sample(setting: &Setting) -> String {
-    let text = sample_text(setting);
-    match setting.kind {
-        Kind::Switch | Kind::Count(..) | Kind::List | Kind::Options | Kind::Files => text,
-        _ => json!(text).to_string(),
-    }
-}
-
-fn sample_text(setting: &Setting) -> String {
-    let (Absent::Default(text) | Absent::Off(text) | Absent::Required(text)) = setting.absent;
-    follow(text, |key| find(key).map(sample_text).unwrap_or_default())
 }
 
 fn wrapped(text: &str) -> Vec<String> {

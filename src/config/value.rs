@@ -241,7 +241,7 @@ impl Reader<'_> {
         match self.setting.kind {
             Kind::Options => r#"{ "security.protocol" = "SASL_SSL" }"#.to_owned(),
             Kind::Files => r#"{ "sasl.password" = "/run/secrets/kafka" }"#.to_owned(),
-            _ => super::show::sample(self.setting),
+            _ => super::sample::sample(self.setting),
         }
     }
 }

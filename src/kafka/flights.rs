@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use super::topics::TopicId;
-use crate::{ack::Ticket, outbox::Position, wal::PgTimestamp};
+use crate::{ack::Ticket, outbox::Position};
 
 /// One record on its way.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(crate) struct Flight {
     pub(crate) position: Position,
     /// When it was handed to librdkafka.
     pub(crate) sent_at: Instant,
-    /// When its transaction was committed, by PostgreSQL's clock.
-    pub(crate) committed_at: PgTimestamp,
+    /// When its transaction was committed, by PostgreSQL's clock: µs since the Unix epoch.
+    pub(crate) committed_at: i64,
 }
 
 /// The records in flight, numbered in sending order. The number is what librdkafka carries.
@@ -81,11 +81,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::wal::Lsn;
 
     fn flight(sent_at: Instant) -> Flight {
-        let position = Position { commit_lsn: Lsn::new(1), ordinal: 0 };
-        let (topic, committed_at) = (TopicId::FIRST, PgTimestamp::from_unix_micros(0));
+        let position = "0/1/0".parse().unwrap();
+        let (topic, committed_at) = (TopicId::FIRST, 0);
         Flight { ticket: None, topic, partition: 0, bytes: 1, position, sent_at, committed_at }
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Answer {
     /// It cannot be written to, whatever we do.
     Refused(Refusal),
     /// Nobody could say; worth asking again.
-    NoAnswer(String),
+    NotKnown(String),
 }
 
 /// One question under way.
@@ -48,7 +48,8 @@ impl Lookup {
         let (producer, topic) = (Arc::clone(producer), topic.to_owned());
         let spawned = std::thread::Builder::new().name("topic-lookup".into()).spawn(move || {
             let mut found = ask(&producer, &topic);
-            if let (Answer::Refused(Refusal::UnknownTopic), Some((shape, client))) = (&found, create)
+            if let (Answer::Refused(Refusal::UnknownTopic), Some((shape, client))) =
+                (&found, create)
             {
                 found = make(&client, &topic, shape);
             }
@@ -67,7 +68,7 @@ impl Lookup {
         match self.answer.try_recv() {
             Ok(answer) => Some(answer),
             Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Answer::NoAnswer("no answer came".into())),
+            Err(TryRecvError::Disconnected) => Some(Answer::NotKnown("no answer came".into())),
         }
     }
 }
@@ -75,17 +76,17 @@ impl Lookup {
 fn ask(producer: &BaseProducer<Callbacks>, topic: &str) -> Answer {
     let metadata = match producer.client().fetch_metadata(Some(topic), PATIENCE) {
         Ok(metadata) => metadata,
-        Err(error) => return Answer::NoAnswer(error.to_string()),
+        Err(error) => return Answer::NotKnown(error.to_string()),
     };
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-        return Answer::NoAnswer("the brokers' answer leaves the topic out".into());
+        return Answer::NotKnown("the brokers' answer leaves the topic out".into());
     };
     match found.error().map(RDKafkaErrorCode::from) {
-        None if found.partitions().is_empty() => Answer::NoAnswer("no partition is known".into()),
+        None if found.partitions().is_empty() => Answer::NotKnown("no partition is known".into()),
         None => Answer::Exists(found.partitions().len() as u32),
         Some(code) => match Outcome::of_code(Some(code)) {
             Outcome::Refused(refusal) => Answer::Refused(refusal),
-            _ => Answer::NoAnswer(code.to_string()),
+            _ => Answer::NotKnown(code.to_string()),
         },
     }
 }
@@ -113,7 +114,7 @@ fn make(client: &ClientConfig, topic: &str, shape: NewTopics) -> Answer {
     match made {
         Ok(()) => {
             tracing::info!(topic, partitions = shape.partitions, "topic created");
-            Answer::NoAnswer("the topic was created just now".into())
+            Answer::NotKnown("the topic was created just now".into())
         }
         Err(reason) => {
             tracing::warn!(topic, error = %reason, "the topic is missing and cannot be created");

@@ -26,7 +26,6 @@ use super::{
 use crate::{
     ack::Ticket,
     outbox::{Position, Record},
-    wal::PgTimestamp,
 };
 
 /// Records without key go to one partition in runs of this length, so that batches fill.
@@ -63,8 +62,8 @@ pub struct Delivery {
     pub topic: TopicId,
     /// Key, payload and headers.
     pub bytes: u64,
-    /// When its transaction was committed, by PostgreSQL's clock.
-    pub committed_at: PgTimestamp,
+    /// When its transaction was committed, by PostgreSQL's clock: µs since the Unix epoch.
+    pub committed_at: i64,
 }
 
 /// One librdkafka producer, from birth to purge. Not shared: one thread offers and serves.
@@ -99,14 +98,9 @@ impl Producer {
         })
     }
 
-    /// Offers a record of a transaction that was committed at `committed_at`. It is copied when it
-    /// is sent.
-    pub fn offer(
-        &mut self,
-        record: &Record<'_>,
-        committed_at: PgTimestamp,
-        now: Instant,
-    ) -> Offer {
+    /// Offers a record of a transaction that was committed at `committed_at`, in µs since the Unix
+    /// epoch. It is copied when it is sent.
+    pub fn offer(&mut self, record: &Record<'_>, committed_at: i64, now: Instant) -> Offer {
         let topic = self.topics.id(record.topic, now);
         let gate = match self.topics.known(topic, &self.inner, now) {
             Known::Gate(gate) => gate,
@@ -240,8 +234,8 @@ impl Producer {
             headers: Some(headers),
             delivery_opaque: number,
         };
-        self.inner.send(message).map_err(|(error, _)| {
-            error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
-        })
+        self.inner
+            .send(message)
+            .map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))
     }
 }

@@ -115,9 +115,9 @@ impl Outcome {
                 Refusal::NotAuthorized
             }
             Some(Code::InvalidTimestamp) => Refusal::InvalidTimestamp,
-            Some(Code::InvalidRecord | Code::InvalidMessage | Code::UnsupportedForMessageFormat) => {
-                Refusal::InvalidRecord
-            }
+            Some(
+                Code::InvalidRecord | Code::InvalidMessage | Code::UnsupportedForMessageFormat,
+            ) => Refusal::InvalidRecord,
             Some(Code::PolicyViolation) => Refusal::Policy,
             other => {
                 let code = other.map_or_else(|| "unknown error".to_owned(), |c| c.to_string());

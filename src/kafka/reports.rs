@@ -54,7 +54,9 @@ impl ClientContext for Callbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // librdkafka calls a lost connection an error. It retries, so for us it is not one.
         match level {
-            RDKafkaLogLevel::Debug => tracing::trace!(target: "librdkafka", "{facility}: {message}"),
+            RDKafkaLogLevel::Debug => {
+                tracing::trace!(target: "librdkafka", "{facility}: {message}")
+            }
             _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
         }
     }

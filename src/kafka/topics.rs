@@ -139,7 +139,7 @@ impl Knowledge {
         match answer {
             Answer::Exists(partitions) => Knowledge::Known(Gate::new(partitions)),
             Answer::Refused(refusal) => Knowledge::Refused(refusal),
-            Answer::NoAnswer(reason) => {
+            Answer::NotKnown(reason) => {
                 tracing::debug!(topic, reason, "no answer about a topic yet");
                 Knowledge::AskAt(now + ASK_AGAIN)
             }

@@ -18,7 +18,7 @@ use pgwire::{
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use super::{Config, Context, Error, password, socket, stream::ReplicationStream, wire::Wire};
+use super::{Config, Context, Error, password, socket, wire::Wire};
 use crate::wal::Lsn;
 
 /// Startup parameters that fix how values are written, whatever the database's or role's defaults.
@@ -67,7 +67,9 @@ impl ReplicationConnection {
         let limit = config.conninfo.connect_timeout();
         match timeout(limit, connection.log_in(password.is_some())).await {
             Ok(done) => done?,
-            Err(_) => return Err(connection.lost(format!("no answer within {} s", limit.as_secs()))),
+            Err(_) => {
+                return Err(connection.lost(format!("no answer within {} s", limit.as_secs())));
+            }
         }
         Ok(connection)
     }
@@ -88,36 +90,6 @@ impl ReplicationConnection {
             })
         })();
         parsed.ok_or_else(|| Error::Protocol("IDENTIFY_SYSTEM's answer cannot be read".into()))
-    }
-
-    /// Starts the stream at `from`.
-    ///
-    /// The server silently begins at the slot's confirmed position when `from` is before it, so
-    /// whoever calls this has read the slot's row first.
-    ///
-    /// # Errors
-    /// What the server answers: the slot is busy, gone or invalidated, the role may not.
-    pub async fn start(mut self, from: Lsn) -> Result<ReplicationStream, Error> {
-        let (slot, publication) = (&self.config.slot, &self.config.publication);
-        // pgoutput parses the list as SQL identifiers, inside a string literal.
-        let names = format!("\"{}\"", publication.replace('"', "\"\"")).replace('\'', "''");
-        let command = format!(
-            "START_REPLICATION SLOT \"{slot}\" LOGICAL {from} \
-             (proto_version '1', publication_names '{names}')"
-        );
-        let doing = format!("start replication from slot {slot:?}");
-        self.send(PgWireFrontendMessage::Query(Query::new(command))).await?;
-        loop {
-            match self.receive().await? {
-                PgWireBackendMessage::CopyBothResponse(_) => return Ok(ReplicationStream::new(self)),
-                PgWireBackendMessage::ErrorResponse(error) => {
-                    return Err(self.refused(&doing, ErrorInfo::from(error)));
-                }
-                PgWireBackendMessage::NoticeResponse(_)
-                | PgWireBackendMessage::ParameterStatus(_) => {}
-                _ => return Err(Error::Protocol("START_REPLICATION began no stream".into())),
-            }
-        }
     }
 
     async fn log_in(&mut self, has_password: bool) -> Result<(), Error> {
@@ -177,12 +149,12 @@ impl ReplicationConnection {
         }
     }
 
-    async fn send(&mut self, message: PgWireFrontendMessage) -> Result<(), Error> {
+    pub(super) async fn send(&mut self, message: PgWireFrontendMessage) -> Result<(), Error> {
         self.wire.send(message).await.map_err(|error| self.broken(error))
     }
 
     /// The next message. Bounded like connecting: all that is asked here is answered at once.
-    async fn receive(&mut self) -> Result<PgWireBackendMessage, Error> {
+    pub(super) async fn receive(&mut self) -> Result<PgWireBackendMessage, Error> {
         let limit = self.config.conninfo.connect_timeout();
         match timeout(limit, self.wire.next()).await {
             Ok(Some(Ok(message))) => Ok(message),
@@ -210,7 +182,9 @@ impl ReplicationConnection {
 
     fn login_failed(&self, error: PgWireClientError) -> Error {
         match error {
-            PgWireClientError::RemoteError(info) => self.refused("open a replication connection", *info),
+            PgWireClientError::RemoteError(info) => {
+                self.refused("open a replication connection", *info)
+            }
             PgWireClientError::IoError(error) => self.lost(error.to_string()),
             PgWireClientError::PgWireError(error) => self.broken(error),
             PgWireClientError::UnexpectedEOF => self.lost("the server closed it".into()),

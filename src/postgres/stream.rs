@@ -15,6 +15,7 @@ use pgwire::{
         PgWireBackendMessage, PgWireFrontendMessage,
         copy::{CopyData, CopyDone},
         response::ErrorResponse,
+        simplequery::Query,
     },
 };
 use tokio::{task::unconstrained, time::timeout};
@@ -22,7 +23,7 @@ use tokio::{task::unconstrained, time::timeout};
 use super::{Error, connection::ReplicationConnection, sqlstate};
 use crate::{
     ack::StatusUpdate,
-    wal::{PgTimestamp, encode_status_update},
+    wal::{Lsn, PgTimestamp, encode_status_update},
 };
 
 /// How long a status update may take to leave. The server reads while it writes, so only a dead
@@ -41,8 +42,39 @@ pub struct ReplicationStream {
 }
 
 impl ReplicationStream {
-    pub(super) fn new(connection: ReplicationConnection) -> ReplicationStream {
-        ReplicationStream { connection }
+    /// Starts the stream at `from`.
+    ///
+    /// The server silently begins at the slot's confirmed position when `from` is before it, so
+    /// whoever calls this has read the slot's row first.
+    ///
+    /// # Errors
+    /// What the server answers: the slot is busy, gone or invalidated, the role may not.
+    pub async fn start(
+        mut connection: ReplicationConnection,
+        from: Lsn,
+    ) -> Result<ReplicationStream, Error> {
+        let (slot, publication) = (&connection.config.slot, &connection.config.publication);
+        // pgoutput parses the list as SQL identifiers, inside a string literal.
+        let names = format!("\"{}\"", publication.replace('"', "\"\"")).replace('\'', "''");
+        let command = format!(
+            "START_REPLICATION SLOT \"{slot}\" LOGICAL {from} \
+             (proto_version '1', publication_names '{names}')"
+        );
+        let doing = format!("start replication from slot {slot:?}");
+        connection.send(PgWireFrontendMessage::Query(Query::new(command))).await?;
+        loop {
+            match connection.receive().await? {
+                PgWireBackendMessage::CopyBothResponse(_) => {
+                    return Ok(ReplicationStream { connection });
+                }
+                PgWireBackendMessage::ErrorResponse(error) => {
+                    return Err(connection.refused(&doing, ErrorInfo::from(error)));
+                }
+                PgWireBackendMessage::NoticeResponse(_)
+                | PgWireBackendMessage::ParameterStatus(_) => {}
+                _ => return Err(Error::Protocol("START_REPLICATION began no stream".into())),
+            }
+        }
     }
 
     /// The next frame.
@@ -53,17 +85,17 @@ impl ReplicationStream {
     ///
     /// # Cancel safety
     /// Safe: a frame that is not returned stays in the buffer.
-    pub fn next(&mut self) -> impl Future<Output = Result<Bytes, Error>> + '_ {
+    pub fn next_frame(&mut self) -> impl Future<Output = Result<Bytes, Error>> + '_ {
         std::future::poll_fn(|context| self.poll(context))
     }
 
     /// The next frame if it has arrived already. Reads from the socket at most once.
     ///
     /// # Errors
-    /// As [`next`](Self::next).
-    pub fn try_next(&mut self) -> Result<Option<Bytes>, Error> {
+    /// As [`next_frame`](Self::next_frame).
+    pub fn try_next_frame(&mut self) -> Result<Option<Bytes>, Error> {
         // Without tokio's budget, which would now and then call an unread socket empty.
-        let next = std::pin::pin!(unconstrained(self.next()));
+        let next = std::pin::pin!(unconstrained(self.next_frame()));
         match next.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(frame) => frame.map(Some),
             Poll::Pending => Ok(None),

@@ -92,7 +92,10 @@ impl Sink<PgWireFrontendMessage> for Wire {
         Pin::new(&mut self.framed).poll_ready(cx)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, item: PgWireFrontendMessage) -> Result<(), Self::Error> {
+    fn start_send(
+        mut self: Pin<&mut Self>,
+        item: PgWireFrontendMessage,
+    ) -> Result<(), Self::Error> {
         Pin::new(&mut self.framed).start_send(item)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     fault::{Fault, FaultKind},
     kafka::{Delivery, Producer, TopicId},
     observe::{Health, Metrics, Readiness, Server, TopicMetrics},
-    wal::{Lsn, PgTimestamp},
+    wal::Lsn,
 };
 
 /// How often gauges are written.
@@ -66,11 +66,11 @@ impl Board {
     }
 
     /// Kafka acknowledged a record.
-    pub(super) fn acknowledged(&mut self, delivery: &Delivery, producer: &Producer, wall: PgTimestamp) {
+    pub(super) fn acknowledged(&mut self, delivery: &Delivery, producer: &Producer, wall: i64) {
         let topic = self.topic(delivery.topic, producer);
         topic.acknowledged.inc();
         topic.bytes.inc_by(delivery.bytes);
-        let micros = wall.unix_micros().saturating_sub(delivery.committed_at.unix_micros());
+        let micros = wall.saturating_sub(delivery.committed_at);
         let latency = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
         self.metrics.commit_to_acknowledge(latency);
     }
@@ -81,7 +81,13 @@ impl Board {
     }
 
     /// Writes gauges and readiness, if it is time.
-    pub(super) fn write(&mut self, engine: &Engine, producer: &Producer, waiting: Duration, now: Instant) {
+    pub(super) fn write(
+        &mut self,
+        engine: &Engine,
+        producer: &Producer,
+        waiting: Duration,
+        now: Instant,
+    ) {
         if now < self.next_at {
             return;
         }
@@ -115,7 +121,8 @@ impl Board {
         if waiting >= PATIENCE {
             let fault = unacknowledged(waiting);
             self.metrics.fault(Some(fault.kind));
-            self.health.set_readiness(Readiness::NotReady { reason: fault.sentence, hint: fault.hint });
+            self.health
+                .set_readiness(Readiness::NotReady { reason: fault.sentence, hint: fault.hint });
         } else {
             self.metrics.fault(None);
             self.health.set_readiness(Readiness::Ready);
@@ -141,8 +148,8 @@ pub(super) fn unacknowledged(waiting: Duration) -> Fault {
     )
 }
 
-/// The wall clock in PostgreSQL's measure, to compare with commit times.
-pub(super) fn wall_clock() -> PgTimestamp {
+/// The wall clock in µs since the Unix epoch, to compare with commit times.
+pub(super) fn wall_clock() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    PgTimestamp::from_unix_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }

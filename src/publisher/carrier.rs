@@ -144,9 +144,10 @@ impl Carrier {
             return Ok(Taken::NotNow);
         }
         let committed_at = committed_at.expect("a record is inside a transaction");
-        match self.producer.offer(&record, committed_at, now) {
+        match self.producer.offer(&record, committed_at.unix_micros(), now) {
             Offer::Sent(flight) => {
-                let alone = is_suspect.then(|| Alone { position: record.position, id: id(&record) });
+                let alone =
+                    is_suspect.then(|| Alone { position: record.position, id: id(&record) });
                 let bytes = record.bytes() as u64;
                 self.departed(flight, bytes, alone);
                 Ok(Taken::Done)
@@ -172,7 +173,7 @@ impl Carrier {
         self.waiting_since = None;
     }
 
-    fn acknowledged(&mut self, delivery: Delivery, wall: crate::wal::PgTimestamp) {
+    fn acknowledged(&mut self, delivery: Delivery, wall: i64) {
         self.board.acknowledged(&delivery, &self.producer, wall);
         if !self.suspects.is_empty() {
             self.suspects.acquit(delivery.position);
@@ -202,7 +203,8 @@ impl Carrier {
 
     /// How long the oldest record, or the frame in hand, has been waiting for Kafka.
     fn waiting(&self, now: Instant) -> Duration {
-        let oldest = [self.producer.oldest_sent_at(), self.waiting_since].into_iter().flatten().min();
+        let oldest =
+            [self.producer.oldest_sent_at(), self.waiting_since].into_iter().flatten().min();
         oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
@@ -216,10 +218,7 @@ fn id(record: &Record<'_>) -> String {
 fn refusal_fault(refusal: Refusal, topic: &str, id: &str, position: Position) -> Fault {
     Fault::new(
         FaultKind::Refused,
-        format!(
-            "Kafka refuses event {id} at {position} for topic {topic}: {}",
-            refusal.reason()
-        ),
+        format!("Kafka refuses event {id} at {position} for topic {topic}: {}", refusal.reason()),
         refusal.hint(),
     )
 }

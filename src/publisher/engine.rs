@@ -174,10 +174,7 @@ impl Engine {
         (self.events, self.transactions)
     }
 
-    fn message<'a>(
-        &'a mut self,
-        message: LogicalMessage<'a>,
-    ) -> Result<Received<'a>, EngineError> {
+    fn message<'a>(&'a mut self, message: LogicalMessage<'a>) -> Result<Received<'a>, EngineError> {
         match message {
             LogicalMessage::Insert { relation_id, row } => return self.insert(relation_id, row),
             LogicalMessage::Begin { final_lsn, commit_time, .. } => {
@@ -232,12 +229,10 @@ impl Engine {
         match (&self.outbox, is_ours) {
             // The rows go on coming under another name. They were meant for the outbox once;
             // whether they still are, a person has to say.
-            (Some((id, _)), false) if *id == relation.id => {
-                Err(EngineError::Renamed {
-                    table: table.to_string(),
-                    now: format!("{}.{}", relation.namespace, relation.name),
-                })
-            }
+            (Some((id, _)), false) if *id == relation.id => Err(EngineError::Renamed {
+                table: table.to_string(),
+                now: format!("{}.{}", relation.namespace, relation.name),
+            }),
             (_, false) => Ok(()),
             (_, true) => {
                 let plan = self.mapper.relation(relation)?;

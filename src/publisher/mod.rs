@@ -1,7 +1,7 @@
 //! The publisher: one row's way from the WAL to Kafka, and the acknowledgement's way back.
 //!
 //! ```text
-//!  walsender ─CopyData→ ReplicationStream::next → Engine::receive (decode → map → route) → Producer::offer
+//!  walsender ─CopyData→ ReplicationStream → Engine::receive (decode → map → route) → Producer::offer
 //!  walsender ←status── ReplicationStream::send ← Engine::status_update ← Engine::acknowledge ← delivery
 //! ```
 //!

@@ -45,7 +45,8 @@ async fn sample_while_connected(config: &postgres::Config, metrics: &Metrics) ->
                 lag_bytes: lag.lag_bytes,
                 retained_bytes: lag.retained_bytes,
                 safe_bytes: lag.safe_wal_size,
-                state: SlotState::from_wal_status(lag.wal_status.label()).unwrap_or(SlotState::Missing),
+                state: SlotState::from_wal_status(lag.wal_status.label())
+                    .unwrap_or(SlotState::Missing),
             }),
             Ok(None) => metrics.slot(&SlotSample {
                 lag_bytes: 0,

@@ -99,7 +99,7 @@ impl Session {
             let frame = match self.in_hand.take() {
                 Some(frame) => frame,
                 None if !self.carrier.engine.has_room() => return Ok(count > 0),
-                None => match self.stream.try_next()? {
+                None => match self.stream.try_next_frame()? {
                     Some(frame) => frame,
                     None => return Ok(count > 0),
                 },
@@ -133,14 +133,15 @@ impl Session {
             thread::sleep(NAP);
             return Ok(());
         }
-        let mut deadline = self.carrier.engine.feedback_deadline().min(self.carrier.board.next_at());
+        let mut deadline =
+            self.carrier.engine.feedback_deadline().min(self.carrier.board.next_at());
         if self.carrier.in_flight() > 0 {
             deadline = deadline.min(now + look);
         }
         tokio::select! {
             biased;
             () = stop.beyond(Stopping::No) => {}
-            frame = self.stream.next() => self.in_hand = Some(frame?),
+            frame = self.stream.next_frame() => self.in_hand = Some(frame?),
             () = tokio::time::sleep_until(deadline.into()) => {}
         }
         Ok(())
@@ -149,7 +150,10 @@ impl Session {
     /// Sends nothing new, waits for what is in flight, confirms and closes.
     async fn drain(&mut self, stop: &StopSignal) -> Ended {
         let limit = Instant::now() + DRAIN_LIMIT;
-        tracing::info!(in_flight = self.carrier.in_flight(), "stopping: waiting for acknowledgements");
+        tracing::info!(
+            in_flight = self.carrier.in_flight(),
+            "stopping: waiting for acknowledgements"
+        );
         while self.carrier.in_flight() > 0 && stop.now() == Stopping::Drain {
             let now = Instant::now();
             if now >= limit {
@@ -187,7 +191,9 @@ impl Session {
             self.stream.close().await
         };
         match said.await {
-            Ok(()) => tracing::info!(confirmed = %confirmed, "stopped; everything sent is confirmed"),
+            Ok(()) => {
+                tracing::info!(confirmed = %confirmed, "stopped; everything sent is confirmed")
+            }
             Err(error) => {
                 tracing::info!(confirmed = %confirmed, error = %error, "stopped; the last confirmation may be lost");
             }
@@ -210,11 +216,10 @@ pub(crate) async fn outlast(
         }
         let now = Instant::now();
         carrier.collect(now)?;
-        if let Some(frame) = in_hand.take() {
-            if carrier.take(&frame, now)? == Taken::NotNow {
+        if let Some(frame) = in_hand.take()
+            && carrier.take(&frame, now)? == Taken::NotNow {
                 in_hand = Some(frame);
             }
-        }
         carrier.board.turn();
         carrier.wait_for_kafka(board::INTERVAL / 4);
         tokio::task::yield_now().await;

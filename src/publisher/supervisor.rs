@@ -118,7 +118,8 @@ impl Supervisor {
         let system = connection.identify_system().await?;
         let history =
             History { system_identifier: system.system_identifier, timeline: system.timeline };
-        if (slot.system_identifier, slot.timeline) != (history.system_identifier, history.timeline) {
+        if (slot.system_identifier, slot.timeline) != (history.system_identifier, history.timeline)
+        {
             return Err(Ended::Held(two_servers(), None));
         }
         if self.memory.enter(history) {
@@ -126,7 +127,7 @@ impl Supervisor {
         }
         let start = self.memory.start(slot.confirmed, system.flushed);
         let producer = Producer::start(&config.kafka).map_err(|e| Ended::Held(e.fault(), None))?;
-        let stream = connection.start(start).await?;
+        let stream = ReplicationStream::start(connection, start).await?;
         let now = Instant::now();
         let engine = EngineConfig {
             outbox: config.outbox.clone(),
