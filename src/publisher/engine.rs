@@ -270,3 +270,7 @@ impl Engine {
         self.events += 1;
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

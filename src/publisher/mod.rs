@@ -19,6 +19,8 @@ mod config;
 mod ending;
 mod engine;
 mod engine_error;
+#[cfg(test)]
+mod frames;
 mod memory;
 mod process;
 mod sampler;

@@ -217,9 +217,10 @@ pub(crate) async fn outlast(
         let now = Instant::now();
         carrier.collect(now)?;
         if let Some(frame) = in_hand.take()
-            && carrier.take(&frame, now)? == Taken::NotNow {
-                in_hand = Some(frame);
-            }
+            && carrier.take(&frame, now)? == Taken::NotNow
+        {
+            in_hand = Some(frame);
+        }
         carrier.board.turn();
         carrier.wait_for_kafka(board::INTERVAL / 4);
         tokio::task::yield_now().await;
