@@ -1,5 +1,7 @@
 //! Settings, tables and rows for the tests of this folder.
 
+use proptest::prelude::*;
+
 use super::{Columns, Config, HeaderColumn, Route, TableName, Template};
 use crate::wal::{Column, LogicalMessage, Relation, Tuple, Value};
 
@@ -68,4 +70,14 @@ pub(super) fn row(message: &[u8]) -> Tuple<'_> {
         Ok(LogicalMessage::Insert { row, .. }) => row,
         other => panic!("{other:?}"),
     }
+}
+
+/// A kind of value and its bytes.
+pub(super) type AnyValue = (fn(&[u8]) -> Value<'_>, Vec<u8>);
+
+/// Every kind of value with any bytes.
+pub(super) fn any_value() -> impl Strategy<Value = AnyValue> {
+    const KINDS: [fn(&[u8]) -> Value<'_>; 4] =
+        [|_| Value::Null, |_| Value::UnchangedToast, |b| Value::Text(b), |b| Value::Binary(b)];
+    (prop::sample::select(&KINDS[..]), any::<Vec<u8>>())
 }

@@ -1,6 +1,6 @@
 //! Mapper: rows become records.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::{
     config::Config,
@@ -34,7 +34,6 @@ struct Buffers {
     /// A bytea's bytes.
     payload: Vec<u8>,
     headers: HeaderList,
-    position: String,
 }
 
 impl Mapper {
@@ -76,13 +75,9 @@ impl Mapper {
         let event_id = row.raw(plan.id);
         let name_event = |problem| EventError { position, id: event_id.map(printable), problem };
 
-        let Buffers { topic, key, payload, headers, position: text } = &mut self.buffers;
-        text.clear();
-        if self.config.route.position_header {
-            // Writing to a String does not fail.
-            let _ = write!(text, "{position}");
-        }
-        fill_headers(headers, plan, &row, text).map_err(name_event)?;
+        let Buffers { topic, key, payload, headers } = &mut self.buffers;
+        let position_header = self.config.route.position_header.then_some(position);
+        fill_headers(headers, plan, &row, position_header).map_err(name_event)?;
         Ok(Record {
             topic: topic_of(plan, &row, topic).map_err(name_event)?,
             key: key_of(plan, &row, key).map_err(name_event)?,
@@ -147,12 +142,11 @@ fn fill_template(
 }
 
 /// The named columns, the headers object, the trace context, the position: in this order.
-/// An empty `position` is none.
 fn fill_headers(
     headers: &mut HeaderList,
     plan: &Plan,
     row: &Row<'_>,
-    position: &str,
+    position: Option<Position>,
 ) -> Result<(), EventProblem> {
     headers.clear();
     for (name, source) in &plan.headers {
@@ -165,8 +159,11 @@ fn fill_headers(
     if let Some((_, text)) = present(plan.traceparent, row)? {
         headers.push("traceparent", Some(text));
     }
-    if !position.is_empty() {
-        headers.push("position", Some(position.as_bytes()));
+    if let Some(position) = position {
+        headers.push_with("position", |out| {
+            position.append_to(out);
+            Ok(true)
+        })?;
     }
     Ok(())
 }

@@ -17,6 +17,34 @@ pub struct Position {
     pub ordinal: u64,
 }
 
+impl Position {
+    /// Appends the written form to `out`. Every record carries one, and going through `fmt` took a
+    /// third of the time that mapping a row takes.
+    pub(super) fn append_to(self, out: &mut Vec<u8>) {
+        let lsn = self.commit_lsn.as_u64();
+        append_number::<16>(lsn >> 32, out);
+        out.push(b'/');
+        append_number::<16>(lsn & 0xFFFF_FFFF, out);
+        out.push(b'/');
+        append_number::<10>(self.ordinal, out);
+    }
+}
+
+fn append_number<const BASE: u64>(mut number: u64, out: &mut Vec<u8>) {
+    // u64::MAX has 20 decimal digits.
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b"0123456789ABCDEF"[(number % BASE) as usize];
+        number /= BASE;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.commit_lsn, self.ordinal)
@@ -73,9 +101,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_position_reads_back(commit_lsn: u64, ordinal: u64) {
+        fn every_position_reads_back(commit_lsn: u64, ordinal: u64, small in 0..20_u32) {
+            let (commit_lsn, ordinal) = (commit_lsn >> small, ordinal >> (3 * small));
             let position = position(commit_lsn, ordinal);
             prop_assert_eq!(position.to_string().parse(), Ok(position));
+            let mut appended = b"+".to_vec();
+            position.append_to(&mut appended);
+            prop_assert_eq!(appended, format!("+{position}").into_bytes());
         }
 
         #[test]

@@ -42,7 +42,7 @@ pub(super) struct Row<'a> {
 }
 
 /// Columns that fit without an allocation.
-const INLINE: usize = 24;
+const INLINE: usize = 16;
 
 /// The bytes of a value, and whether they still have to be decoded.
 enum Bytes<'a> {
