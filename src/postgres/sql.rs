@@ -98,13 +98,14 @@ impl SqlClient {
         self.answer(doing, self.client.batch_execute(statements)).await
     }
 
-    /// Lets statements run for `limit` from now on.
+    /// Lets statements run, and wait for locks, for `limit` from now on.
     ///
     /// # Errors
     ///
     /// As [`SqlClient::query`].
     pub async fn allow(&mut self, limit: Duration) -> Result<(), Error> {
-        let statement = format!("SET statement_timeout = {}", limit.as_millis());
+        let ms = limit.as_millis();
+        let statement = format!("SET statement_timeout = {ms}; SET lock_timeout = {ms}");
         self.run("set statement_timeout", &statement).await?;
         self.answer_timeout = limit + ANSWER_TIMEOUT;
         Ok(())

@@ -140,3 +140,7 @@ impl Facts {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

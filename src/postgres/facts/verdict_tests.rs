@@ -1,0 +1,147 @@
+//! Each thing that can be wrong, alone and together with what follows from it.
+
+use super::*;
+use crate::{
+    fault::FaultKind,
+    postgres::facts::{Names, ServerFacts},
+    wal::Lsn,
+};
+
+fn sound() -> Facts {
+    Facts {
+        names: Names {
+            endpoint: crate::postgres::Endpoint::Tcp { host: "db".into(), port: 5432 },
+            database: "shop".into(),
+            table: "public.outbox".into(),
+            publication: "p".into(),
+            slot: "s".into(),
+        },
+        server: ServerFacts {
+            version_num: 150_018,
+            system_identifier: 7,
+            timeline: 3,
+            wal_level: "logical".into(),
+            in_recovery: false,
+            wal_sender_timeout: None,
+            current_lsn: Lsn::new(200),
+        },
+        table: Some(TableFacts {
+            oid: 1,
+            kind: TableKind::Table,
+            persistence: Persistence::Permanent,
+            columns: vec![],
+        }),
+        publication: Some(PublicationFacts {
+            oid: 2,
+            all_tables: false,
+            inserts: true,
+            others: false,
+            via_root: true,
+            includes_table: true,
+            other_tables: 0,
+            row_filter: None,
+            has_column_list: false,
+        }),
+        slot: Some(SlotFacts {
+            plugin: Some("pgoutput".into()),
+            database: Some("shop".into()),
+            active: false,
+            active_pid: None,
+            restart_lsn: Some(Lsn::new(90)),
+            confirmed_flush_lsn: Some(Lsn::new(100)),
+            wal_status: WalStatus::Reserved,
+            safe_wal_size: None,
+            temporary: false,
+            two_phase: false,
+            invalidation: None,
+        }),
+    }
+}
+
+type Damage = fn(&mut Facts);
+
+fn table(facts: &mut Facts) -> &mut TableFacts {
+    facts.table.as_mut().unwrap()
+}
+
+fn publication(facts: &mut Facts) -> &mut PublicationFacts {
+    facts.publication.as_mut().unwrap()
+}
+
+fn slot(facts: &mut Facts) -> &mut SlotFacts {
+    facts.slot.as_mut().unwrap()
+}
+
+/// In the order in which they are to be found.
+const DAMAGES: [(Damage, FaultKind, &str); 19] = [
+    (|f| f.server.in_recovery = true, FaultKind::Postgres, "is a standby"),
+    (|f| f.server.wal_level = "replica".into(), FaultKind::Settings, "is replica"),
+    (|f| f.table = None, FaultKind::Settings, "public.outbox does not exist"),
+    (|f| table(f).kind = TableKind::Other("view"), FaultKind::Settings, "is a view"),
+    (|f| table(f).persistence = Persistence::Unlogged, FaultKind::Publication, "unlogged"),
+    (|f| table(f).persistence = Persistence::Temporary, FaultKind::Publication, "temporary"),
+    (|f| f.publication = None, FaultKind::Publication, "\"p\" does not exist"),
+    (|f| publication(f).inserts = false, FaultKind::Publication, "not publish inserts"),
+    (
+        |f| {
+            table(f).kind = TableKind::Partitioned;
+            publication(f).via_root = false;
+        },
+        FaultKind::Publication,
+        "under their own names",
+    ),
+    (|f| publication(f).includes_table = false, FaultKind::Publication, "is not in it"),
+    (|f| publication(f).row_filter = Some("(a)".into()), FaultKind::Publication, "filter, (a)"),
+    (|f| publication(f).has_column_list = true, FaultKind::Publication, "column list"),
+    (|f| f.slot = None, FaultKind::Slot, "\"s\" does not exist"),
+    (|f| slot(f).plugin = None, FaultKind::Slot, "physical"),
+    (|f| slot(f).plugin = Some("wal2json".into()), FaultKind::Slot, "wal2json"),
+    (|f| slot(f).database = Some("other".into()), FaultKind::Slot, "database \"other\""),
+    (|f| slot(f).invalidation = Some("idle".into()), FaultKind::Slot, "invalidated: idle"),
+    (|f| slot(f).confirmed_flush_lsn = None, FaultKind::SlotBusy, "not ready"),
+    (
+        |f| {
+            slot(f).active = true;
+            slot(f).active_pid = Some(9);
+        },
+        FaultKind::SlotBusy,
+        "by process 9",
+    ),
+];
+
+#[test]
+fn sound_facts_give_the_slot_s_own_position() {
+    let start = sound().verdict().unwrap();
+    assert_eq!(start.confirmed, Lsn::new(100));
+    assert_eq!((start.system_identifier, start.timeline), (7, 3));
+}
+
+#[test]
+fn each_damage_alone_is_found_and_named() {
+    for (damage, kind, words) in DAMAGES {
+        let mut facts = sound();
+        damage(&mut facts);
+        let fault = facts.verdict().expect_err(words).fault();
+        assert_eq!(fault.kind, kind, "{fault}");
+        assert!(fault.sentence.contains(words), "{fault}");
+    }
+}
+
+#[test]
+fn of_two_damages_the_cause_is_told_before_the_consequence() {
+    for (i, (first, kind, words)) in DAMAGES.into_iter().enumerate() {
+        for (second, ..) in &DAMAGES[i + 1..] {
+            let mut facts = sound();
+            let unchanged = facts.clone();
+            // A later damage may undo an earlier one, or have nothing left to damage.
+            second(&mut facts);
+            if facts.table.is_none() || facts.publication.is_none() || facts.slot.is_none() {
+                continue;
+            }
+            first(&mut facts);
+            assert_ne!(facts, unchanged);
+            let fault = facts.verdict().expect_err(words).fault();
+            assert_eq!(fault.kind, kind, "{fault}, expected {words}");
+        }
+    }
+}
