@@ -227,7 +227,7 @@ impl fmt::Display for ConnInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (user, dbname) = (syntax::encode(&self.user), syntax::encode(&self.dbname));
         if self.host.starts_with('/') {
-            let dir = syntax::encode(&self.host);
+            let dir = syntax::encode(&self.host).replace("%2F", "/");
             write!(f, "postgres://{user}@/{dbname}?host={dir}&port={}", self.port)?;
             return match self.address {
                 Some(address) => write!(f, "&hostaddr={address}"),

@@ -116,6 +116,14 @@ pub enum Error {
         /// The database.
         database: String,
     },
+    /// The outbox table's schema does not exist.
+    #[error("the schema of the outbox table does not exist in database {database:?}: {message}")]
+    SchemaMissing {
+        /// The database.
+        database: String,
+        /// The server's words.
+        message: String,
+    },
     /// What has the outbox table's name is no table.
     #[error("{table} is a {kind}, the outbox must be a table")]
     NotATable {
@@ -250,6 +258,9 @@ impl Error {
             }
             sqlstate::INVALID_CATALOG_NAME | sqlstate::DATABASE_DROPPED => {
                 Error::DatabaseMissing { endpoint, database: config.conninfo.dbname().to_owned() }
+            }
+            sqlstate::INVALID_SCHEMA_NAME => {
+                Error::SchemaMissing { database: config.conninfo.dbname().to_owned(), message }
             }
             sqlstate::INSUFFICIENT_PRIVILEGE => Error::RightsMissing {
                 user: config.conninfo.user().to_owned(),

@@ -12,6 +12,10 @@ pub(super) struct Pair {
     pub(super) key_is_plain: bool,
 }
 
+/// What is left of a password with a bare `@` would be taken for a host or a database, and shown.
+const UNENCODED_AT: ConnInfoError =
+    ConnInfoError::Malformed("an @ in a user, password or database must be written %40");
+
 /// The settings of `text`, in order; later ones overrule earlier ones.
 pub(super) fn pairs(text: &str) -> Result<Vec<Pair>, ConnInfoError> {
     let text = text.trim();
@@ -34,7 +38,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<Pair>, ConnInfoError> {
 pub(super) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
             encoded.push_str(&format!("%{byte:02X}"));
@@ -60,20 +64,25 @@ fn url_pairs(rest: &str) -> Result<Vec<Pair>, ConnInfoError> {
     let (authority, tail) = after_user.split_at(end);
     host_and_port(authority, &mut pairs)?;
     let (path, query) = split_at_first(tail, '?');
+    let query = query.unwrap_or_default();
+    if path.contains('@') {
+        return Err(UNENCODED_AT);
+    }
     push(&mut pairs, "dbname", path.strip_prefix('/').unwrap_or(path))?;
-    for piece in query.unwrap_or_default().split('&').filter(|piece| !piece.is_empty()) {
+    let mut key_is_plain = !query.contains('@');
+    for piece in query.split('&').filter(|piece| !piece.is_empty()) {
         let Some((key, value)) = piece.split_once('=') else {
             return Err(ConnInfoError::Malformed("a parameter after ? has no ="));
         };
         let (key, value) = (decode(key)?, decode(value)?);
-        // An @ here is what follows a password whose ? was not encoded.
-        let key_is_plain = !query.unwrap_or_default().contains('@');
+        let ends_plain = key == "password";
         pairs.push(match (key.as_str(), value.as_str()) {
             ("ssl", "true") => {
                 Pair { key: "sslmode".into(), value: "require".into(), key_is_plain }
             }
             _ => Pair { key, value, key_is_plain },
         });
+        key_is_plain &= !ends_plain;
     }
     Ok(pairs)
 }
@@ -83,7 +92,7 @@ fn host_and_port(authority: &str, pairs: &mut Vec<Pair>) -> Result<(), ConnInfoE
         return Err(ConnInfoError::SeveralHosts);
     }
     if authority.contains('@') {
-        return Err(ConnInfoError::Malformed("an @ in a user or password must be written %40"));
+        return Err(UNENCODED_AT);
     }
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {

@@ -143,7 +143,9 @@ fn what_cannot_be_meant_is_refused_with_its_name() {
 fn no_piece_of_a_badly_written_password_is_shown() {
     for text in [
         "postgres://u:hunter2/x@h/d",
-        "postgres://u:x?hunter2=1@h/d",
+        "postgres://u:x@/hunter2@h/d",
+        "postgres://u:x/?hunter2=1@h/d",
+        "postgres://u@h?password=x&hunter2=y",
         "postgres://u:x@hunter2@h/d",
         "postgres://u:x%hunter2@h/d",
         "postgres://u:hunter2#x/@h/d",

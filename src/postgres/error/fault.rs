@@ -18,6 +18,7 @@ impl Error {
             | Error::DatabaseMissing { .. }
             | Error::NotLogical { .. }
             | Error::TableMissing { .. }
+            | Error::SchemaMissing { .. }
             | Error::NotATable { .. }
             | Error::SlotsExhausted { .. } => FaultKind::Settings,
             Error::PasswordMissing { .. }
@@ -77,6 +78,9 @@ impl Error {
             Error::Standby { .. } => "point postgres.url at the primary".into(),
             Error::TableMissing { .. } => "set outbox.table, or create it with `postrider init \
                 --create-table`"
+                .into(),
+            Error::SchemaMissing { .. } => "create the schema with CREATE SCHEMA, or set \
+                outbox.table"
                 .into(),
             Error::NotATable { .. } => "set outbox.table to the table that the rows are \
                 inserted into"

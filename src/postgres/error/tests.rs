@@ -26,6 +26,7 @@ fn each_sqlstate_becomes_its_fault() {
         ("28000", "role \"shop\" does not exist", Rights, "role \"shop\" does not exist"),
         ("42501", "must be superuser or replication role", Rights, "may not start replication"),
         ("3D000", "database does not exist", Settings, "database \"orders\""),
+        ("3F000", "schema \"a\" does not exist", Settings, "schema \"a\""),
         ("57P04", "database was dropped", Settings, "database \"orders\""),
         ("53300", "sorry, too many clients already", Postgres, "no connection left"),
         ("57P01", "terminating connection", Postgres, "terminating connection"),

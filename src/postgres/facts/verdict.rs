@@ -79,7 +79,14 @@ impl Facts {
         let table = &self.names.table;
         let is_partitioned =
             self.table.as_ref().is_some_and(|table| table.kind == TableKind::Partitioned);
-        let again = format!("DROP TABLE {table}, then ALTER PUBLICATION … ADD TABLE {table}");
+        // SET TABLE would throw other tables out of a publication that is shared.
+        let again = || match publication.other_tables {
+            0 => format!("SET TABLE {table}"),
+            _ => {
+                let name = quote::name(&self.names.publication);
+                format!("DROP TABLE {table}; ALTER PUBLICATION {name} ADD TABLE {table}")
+            }
+        };
         if !publication.inserts {
             let change = "SET (publish = 'insert')".to_owned();
             return Some(("it does not publish inserts".to_owned(), change));
@@ -93,10 +100,10 @@ impl Facts {
             return Some((why, format!("ADD TABLE {table}")));
         }
         if let Some(filter) = &publication.row_filter {
-            return Some((format!("it has a row filter, {filter}"), again));
+            return Some((format!("it has a row filter, {filter}"), again()));
         }
         if publication.has_column_list {
-            return Some(("it has a column list".to_owned(), again));
+            return Some(("it has a column list".to_owned(), again()));
         }
         None
     }

@@ -39,7 +39,7 @@ fn names_are_quoted_and_a_name_that_looks_like_a_place_is_left_alone() {
 #[test]
 fn no_name_of_the_files_is_left_in_the_script() {
     let script = script(&config("s", "p"), ("a", "b"), true);
-    for name in ["public", "\"outbox\"", "'postrider'", "\"postrider\""] {
+    for name in ["public.", "\"public\"", "\"outbox\"", "'postrider'", "\"postrider\""] {
         assert!(!script.contains(name), "{name} in {script}");
     }
 }
