@@ -120,7 +120,7 @@ fn a_table_that_is_renamed_in_the_stream_stops_the_engine() {
 #[test]
 fn a_stream_out_of_order_is_an_error_and_no_panic() {
     let row = frames::event("e1", "k");
-    let cases: [(&str, Vec<Vec<u8>>, Vec<u8>); 6] = [
+    let cases = [
         ("row", vec![], row),
         ("commit", vec![], frames::commit(200, 250)),
         ("nested", vec![frames::begin(200)], frames::begin(300)),

@@ -1,6 +1,6 @@
 //! Process: the publisher's thread beside HTTP, signals and the sampler.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -17,6 +17,9 @@ use crate::{
     fault::{Fault, FaultKind},
     observe::{Health, Metrics, http},
 };
+
+/// How long the publisher has to leave by itself after the second signal.
+const LAST_GRACE: Duration = Duration::from_millis(300);
 
 /// Publishes until told to stop by SIGTERM or SIGINT; a second one ends it at once.
 ///
@@ -73,9 +76,10 @@ fn listen_for_signals(tell: watch::Sender<Stopping>) -> Result<(), Fault> {
             }
             tell.send_replace(next);
         }
-        // The sender must outlive the signal, or its end would be taken for another one.
-        std::future::pending::<()>().await;
-        drop(tell);
+        // Asked twice: not even librdkafka's end is waited for. What is not confirmed is sent
+        // again after the next start.
+        tokio::time::sleep(LAST_GRACE).await;
+        std::process::exit(0);
     });
     Ok(())
 }

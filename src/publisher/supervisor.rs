@@ -82,8 +82,14 @@ impl Supervisor {
     pub(crate) async fn run(mut self) -> Result<(), Fault> {
         while self.stop.now() == Stopping::No {
             let begun = Instant::now();
-            let ended = match self.open().await {
-                Ok((session, carrier)) => self.drive(Session::new(session, carrier)).await,
+            let mut stop = self.stop.clone();
+            let opened = tokio::select! {
+                biased;
+                () = stop.beyond(Stopping::No) => break,
+                opened = self.open() => opened,
+            };
+            let ended = match opened {
+                Ok((stream, carrier)) => self.drive(Session::new(stream, carrier)).await,
                 Err(ended) => ended,
             };
             let fault = ended.fault();
