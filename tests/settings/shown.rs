@@ -161,3 +161,20 @@ fn has_line(text: &str, setting: &str, origin: &str) {
 fn values(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.split("  # ").next().unwrap_or(line).trim_end()).collect()
 }
+
+/// `UPDATE_README=1 cargo test --test settings readme` writes the table instead.
+#[test]
+fn the_readme_lists_every_setting_as_it_is_declared() {
+    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    const MARKS: [&str; 2] = ["<!-- settings: begin -->\n", "<!-- settings: end -->"];
+    let readme = std::fs::read_to_string(PATH).expect("README.md is there");
+    let (before, rest) = readme.split_once(MARKS[0]).expect("README has the beginning mark");
+    let (table, after) = rest.split_once(MARKS[1]).expect("README has the end mark");
+    let declared = format!("\n{}\n", postrider::config::readme_table());
+    if std::env::var_os("UPDATE_README").is_some() {
+        let whole = [before, MARKS[0], &declared, MARKS[1], after].concat();
+        std::fs::write(PATH, whole).expect("README.md can be written");
+    } else {
+        assert_eq!(table, declared, "run this test with UPDATE_README=1");
+    }
+}
