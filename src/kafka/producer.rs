@@ -239,3 +239,7 @@ impl Producer {
             .map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))
     }
 }
+
+#[cfg(test)]
+#[path = "producer_tests.rs"]
+mod tests;
