@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     fault::FaultKind,
     outbox::{Columns, Config, HeaderColumn, Route, TableName, Template},
-    publisher::frames::{self, OUTBOX},
+    publisher::engine_frames::{self as frames, OUTBOX},
 };
 
 fn outbox() -> Config {

@@ -20,7 +20,7 @@ mod ending;
 mod engine;
 mod engine_error;
 #[cfg(test)]
-mod frames;
+mod engine_frames;
 mod memory;
 mod process;
 mod sampler;
