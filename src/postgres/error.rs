@@ -116,6 +116,14 @@ pub enum Error {
         /// The database.
         database: String,
     },
+    /// The outbox table was in the publication and is gone.
+    #[error("table {table} does not exist and publication {publication:?} is empty")]
+    TableDropped {
+        /// The table as written in SQL.
+        table: String,
+        /// The publication.
+        publication: String,
+    },
     /// The outbox table's schema does not exist.
     #[error("the schema of the outbox table does not exist in database {database:?}: {message}")]
     SchemaMissing {

@@ -59,6 +59,9 @@ pub struct ServerFacts {
     pub in_recovery: bool,
     /// How long a walsender waits for a sign of life; `None` is for ever.
     pub wal_sender_timeout: Option<Duration>,
+    /// Whether the role may use slots, as far as the catalog tells. The replication connection has
+    /// the last word: managed services have rules of their own.
+    pub may_replicate: bool,
     /// The end of the flushed WAL; on a standby, of what was replayed.
     pub current_lsn: Lsn,
 }

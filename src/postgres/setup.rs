@@ -109,6 +109,14 @@ pub async fn setup(
             create_slot(client, &config, &format!("create {object}")).await?;
             tell(object, State::Created);
         }
+        // Creating it would have shown whether the role may use it.
+        Some(_) if !facts.server.may_replicate => {
+            return Err(Error::RightsMissing {
+                user: config.conninfo.user().to_owned(),
+                doing: format!("use {object}"),
+                message: "it lacks REPLICATION".to_owned(),
+            });
+        }
         Some(_) => tell(object, State::AlreadyThere),
     }
     Ok(())

@@ -37,6 +37,7 @@ impl Error {
             | Error::SlotUnusable { .. }
             | Error::SlotWithoutPublication { .. } => FaultKind::Slot,
             Error::PublicationMissing { .. }
+            | Error::TableDropped { .. }
             | Error::NotPublished { .. }
             | Error::NotPermanent { .. } => FaultKind::Publication,
             Error::Protocol(_) => FaultKind::Protocol,
@@ -79,6 +80,11 @@ impl Error {
             Error::TableMissing { .. } => "set outbox.table, or create it with `postrider init \
                 --create-table`"
                 .into(),
+            Error::TableDropped { table, publication } => format!(
+                "create the table again, then run ALTER PUBLICATION {} ADD TABLE {table}; rows \
+                 written meanwhile do not come through the slot",
+                quote::name(publication)
+            ),
             Error::SchemaMissing { .. } => "create the schema with CREATE SCHEMA, or set \
                 outbox.table"
                 .into(),

@@ -30,6 +30,13 @@ SELECT pg_catalog.current_setting('server_version_num')::int4 AS version_num,
             ELSE ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(
                      pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int4
        END AS timeline,
+       -- rds_replication is how Amazon's service grants it.
+       (SELECT pg_catalog.bool_or(role.rolsuper OR role.rolreplication
+                                  OR role.rolname = 'rds_replication')
+        FROM pg_catalog.pg_roles AS role
+        WHERE role.rolname = current_user
+           OR (role.rolname = 'rds_replication'
+               AND pg_catalog.pg_has_role(current_user, role.oid, 'member'))) AS may_replicate,
        (CASE WHEN recovering.yes THEN pg_catalog.pg_last_wal_replay_lsn()
              ELSE pg_catalog.pg_current_wal_flush_lsn() END)::text AS current
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS yes) AS recovering";
@@ -123,6 +130,7 @@ async fn server(client: &SqlClient) -> Result<ServerFacts, Error> {
         timeline: column::<i32>(&row, "timeline")?.cast_unsigned(),
         wal_level: column(&row, "wal_level")?,
         in_recovery: column(&row, "in_recovery")?,
+        may_replicate: column::<Option<bool>>(&row, "may_replicate")?.unwrap_or(false),
         wal_sender_timeout: u64::try_from(timeout_ms)
             .ok()
             .filter(|ms| *ms > 0)

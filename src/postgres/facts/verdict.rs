@@ -45,8 +45,7 @@ impl Facts {
     pub(crate) fn judge_table(&self) -> Result<(), Error> {
         let table = self.names.table.clone();
         let Some(TableFacts { kind, persistence, .. }) = self.table else {
-            let database = self.names.database.clone();
-            return Err(Error::TableMissing { table, database });
+            return Err(self.missing_table());
         };
         if let TableKind::Other(kind) = kind {
             return Err(Error::NotATable { table, kind });
@@ -55,6 +54,17 @@ impl Facts {
             Persistence::Permanent => Ok(()),
             Persistence::Unlogged => Err(Error::NotPermanent { table, persistence: "unlogged" }),
             Persistence::Temporary => Err(Error::NotPermanent { table, persistence: "temporary" }),
+        }
+    }
+
+    /// A publication that is empty had the table once; with a mistyped name it has another.
+    fn missing_table(&self) -> Error {
+        let (table, database) = (self.names.table.clone(), self.names.database.clone());
+        match &self.publication {
+            Some(publication) if !publication.all_tables && publication.other_tables == 0 => {
+                Error::TableDropped { table, publication: self.names.publication.clone() }
+            }
+            _ => Error::TableMissing { table, database },
         }
     }
 

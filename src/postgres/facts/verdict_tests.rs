@@ -22,6 +22,7 @@ fn sound() -> Facts {
             timeline: 3,
             wal_level: "logical".into(),
             in_recovery: false,
+            may_replicate: true,
             wal_sender_timeout: None,
             current_lsn: Lsn::new(200),
         },
@@ -73,10 +74,18 @@ fn slot(facts: &mut Facts) -> &mut SlotFacts {
 }
 
 /// In the order in which they are to be found.
-const DAMAGES: [(Damage, FaultKind, &str); 19] = [
+const DAMAGES: [(Damage, FaultKind, &str); 20] = [
     (|f| f.server.in_recovery = true, FaultKind::Postgres, "is a standby"),
     (|f| f.server.wal_level = "replica".into(), FaultKind::Settings, "is replica"),
-    (|f| f.table = None, FaultKind::Settings, "public.outbox does not exist"),
+    (
+        |f| {
+            f.table = None;
+            publication(f).other_tables = 1;
+        },
+        FaultKind::Settings,
+        "public.outbox does not exist",
+    ),
+    (|f| f.table = None, FaultKind::Publication, "is empty"),
     (|f| table(f).kind = TableKind::Other("view"), FaultKind::Settings, "is a view"),
     (|f| table(f).persistence = Persistence::Unlogged, FaultKind::Publication, "unlogged"),
     (|f| table(f).persistence = Persistence::Temporary, FaultKind::Publication, "temporary"),
