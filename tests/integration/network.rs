@@ -1,4 +1,4 @@
-//! The network between publisher and PostgreSQL: cut, silent, or a few bytes at a time.
+//! The network between publisher and PostgreSQL: cut, or a few bytes at a time.
 
 use std::time::Duration;
 
@@ -41,22 +41,4 @@ fn a_stream_that_arrives_a_few_bytes_at_a_time_is_read_whole() {
     stage.confirmed();
     assert_eq!(publisher.terminate(), 0);
     assert_eq!(stage.check(stage.rows(), Vec::new()).repeats, 0);
-}
-
-#[test]
-fn a_connection_that_falls_silent_is_given_up_and_opened_again() {
-    let (stage, proxy) = behind_a_proxy();
-    // How soon the server gives a silent connection up; the publisher goes by the same setting.
-    stage.sql().run(&format!("alter database {} set wal_sender_timeout = '4s'", stage.name));
-    let publisher = stage.run();
-    publisher.allow_warnings();
-    stage.sql().run(&stage.insert("before", "'k'", "'{}'"));
-    stage.records_when(&publisher, 1);
-    proxy.swallow();
-    stage.sql().run(&stage.insert("after", "'k'", "'{}'"));
-    stage.records_when(&publisher, 2);
-    publisher.ready();
-    stage.confirmed();
-    assert_eq!(publisher.terminate(), 0);
-    stage.check(stage.rows(), Vec::new());
 }

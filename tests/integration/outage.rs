@@ -144,12 +144,18 @@ fn postgresql_shuts_down_while_kafka_is_gone() {
 fn with_one_in_flight(stage: &Stage<'_>, kafka: &Kafka) -> Publisher {
     let publisher = stage.run();
     publisher.allow_warnings();
+    // One passes first, so that the topic is known and the next is sent.
+    stage.sql().run(&stage.insert(&format!("{}-passes", publisher.id()), "'k'", "'{}'"));
     stage.confirmed();
+    let in_flight = |count: f64| {
+        publisher.eventually(&format!("{count} events are in flight"), || {
+            (publisher.metric("postrider_in_flight_records", "")? == count).then_some(())
+        });
+    };
+    in_flight(0.0);
     kafka.freeze();
-    stage.sql().run(&stage.insert(&publisher.id(), "'k'", "'{}'"));
-    publisher.eventually("the event is in flight", || {
-        (publisher.metric("postrider_in_flight_records", "")? > 0.0).then_some(())
-    });
+    stage.sql().run(&stage.insert(&format!("{}-hangs", publisher.id()), "'k'", "'{}'"));
+    in_flight(1.0);
     publisher
 }
 

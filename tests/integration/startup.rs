@@ -7,11 +7,15 @@ use crate::harness::{
 };
 
 #[test]
-fn a_missing_table_is_named() {
+fn a_table_that_never_was_is_a_wrong_setting() {
     let stage = Stage::new();
-    let said = stage.says(&["init"]);
-    said.refuses(78, &["public.outbox"]);
-    let stage = stage.with_orders();
+    stage.says(&["init"]).refuses(78, &["public.outbox"]);
+    stage.says(&["run"]).refuses(78, &["public.outbox"]);
+}
+
+#[test]
+fn a_table_that_was_dropped_is_a_gap() {
+    let stage = Stage::new().with_orders();
     stage.sql().run("drop table outbox");
     stage.run_and_leave().refuses(76, &["public.outbox"]);
 }
@@ -44,11 +48,16 @@ fn a_publication_without_the_table_is_named() {
 
 #[test]
 fn a_role_that_may_not_replicate_is_told_so_and_leaves_with_77() {
-    let stage = Stage::new().with_orders();
-    stage.set("postgres.url", &toml_text(&stage.postgres.address("plain", &stage.name)));
-    stage.run_and_leave().refuses(77, &["plain"]);
-    stage.says(&["run"]).refuses(77, &["plain"]);
+    let stage = Stage::new();
+    let good = stage.postgres.address(ROLE, &stage.name);
+    let plain = toml_text(&stage.postgres.address("plain", &stage.name));
+    stage.sql().run(TABLE);
+    stage.set("postgres.url", &plain);
     stage.says(&["init"]).refuses(77, &["plain"]);
+    stage.set("postgres.url", &toml_text(&good));
+    stage.init();
+    stage.set("postgres.url", &plain);
+    stage.says(&["run"]).refuses(77, &["plain"]);
 }
 
 #[test]
@@ -94,9 +103,12 @@ fn a_broker_that_does_not_answer_is_waited_for_and_named() {
     let stage = Stage::new().with_orders();
     let port = free_port();
     stage.set("kafka.brokers", &toml_text(&format!("127.0.0.1:{port}")));
+    stage.set("kafka.stall_timeout", "'2s'");
+    stage.sql().run(&stage.insert("waiting", "'k'", "'{}'"));
     let publisher = stage.start(&[]);
     publisher.allow_warnings();
-    publisher.holds(&port.to_string());
+    let reason = publisher.holds("Kafka");
+    assert!(reason.contains("[kafka] brokers"), "the setting is not named: {reason}");
     assert_eq!(publisher.terminate(), 0);
 }
 

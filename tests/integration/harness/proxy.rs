@@ -1,11 +1,11 @@
-//! A TCP proxy that cuts, swallows or slices what passes through it.
+//! A TCP proxy that cuts or slices what passes through it.
 
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
 };
@@ -19,10 +19,8 @@ pub struct Proxy {
     slice: Arc<AtomicUsize>,
 }
 
-struct Way {
-    ends: [TcpStream; 2],
-    swallow: Arc<AtomicBool>,
-}
+/// Both ends of a connection.
+type Way = [TcpStream; 2];
 
 impl Proxy {
     /// Listens, and passes everything on to `target`.
@@ -45,17 +43,9 @@ impl Proxy {
     /// Closes every connection. New ones pass.
     pub fn cut(&self) {
         for way in self.ways.lock().unwrap().drain(..) {
-            for end in &way.ends {
+            for end in &way {
                 let _ = end.shutdown(Shutdown::Both);
             }
-        }
-    }
-
-    /// Lets every connection stay open and swallows what it carries, as a lost route does. New
-    /// ones pass.
-    pub fn swallow(&self) {
-        for way in self.ways.lock().unwrap().iter() {
-            way.swallow.store(true, Ordering::Relaxed);
         }
     }
 
@@ -66,7 +56,6 @@ impl Proxy {
 }
 
 fn open(client: TcpStream, server: TcpStream, slice: &Arc<AtomicUsize>) -> Way {
-    let swallow = Arc::new(AtomicBool::new(false));
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
@@ -74,24 +63,17 @@ fn open(client: TcpStream, server: TcpStream, slice: &Arc<AtomicUsize>) -> Way {
     let pairs = [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))];
     for (from, to) in pairs {
         let (from, to) = (from.unwrap(), to.unwrap());
-        let (swallow, slice) = (swallow.clone(), slice.clone());
-        thread::spawn(move || pass(from, to, &swallow, &slice));
+        let slice = slice.clone();
+        thread::spawn(move || pass(from, to, &slice));
     }
-    Way { ends, swallow }
+    ends
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool, slice: &AtomicUsize) {
+fn pass(mut from: TcpStream, mut to: TcpStream, slice: &AtomicUsize) {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let most = slice.load(Ordering::Relaxed);
         let length = from.read(&mut buffer[..most]).unwrap_or(0);
-        if swallow.load(Ordering::Relaxed) {
-            // The end of one side is swallowed as well.
-            if length == 0 {
-                return;
-            }
-            continue;
-        }
         if length == 0 || to.write_all(&buffer[..length]).is_err() {
             let _ = to.shutdown(Shutdown::Both);
             return;

@@ -75,8 +75,12 @@ impl Publisher {
 
     /// The sum of a metric's values over the series whose labels contain `label`.
     pub fn metric(&self, name: &str, label: &str) -> Option<f64> {
-        let (_, text) = self.get("/metrics")?;
-        sum_metric(&text, name, label)
+        self.metrics()?.sum(name, label)
+    }
+
+    /// All metrics at one moment.
+    pub fn metrics(&self) -> Option<MetricsPage> {
+        self.get("/metrics").map(|(_, text)| MetricsPage(text))
     }
 
     /// SIGTERM, and the code it leaves with within the promised 10 s and a little.
@@ -144,11 +148,8 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        // The stage shows the logs of a test that fails.
         if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let end = &lines[lines.len().saturating_sub(60)..];
-            eprintln!("--- end of {}\n{}", self.log.display(), end.join("\n"));
             return;
         }
         let unexpected = self.unexpected();
@@ -168,11 +169,17 @@ pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
-fn sum_metric(text: &str, name: &str, label: &str) -> Option<f64> {
-    let series = text.lines().filter_map(|line| {
-        let (series, value) = line.rsplit_once(' ')?;
-        let (found, labels) = series.split_once('{').unwrap_or((series, ""));
-        (found == name && labels.contains(label)).then(|| value.parse::<f64>().ok())?
-    });
-    series.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+/// The text of `/metrics`.
+pub struct MetricsPage(pub String);
+
+impl MetricsPage {
+    /// The sum of a metric's values over the series whose labels contain `label`.
+    pub fn sum(&self, name: &str, label: &str) -> Option<f64> {
+        let series = self.0.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let (found, labels) = series.split_once('{').unwrap_or((series, ""));
+            (found == name && labels.contains(label)).then(|| value.parse::<f64>().ok())?
+        });
+        series.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+    }
 }

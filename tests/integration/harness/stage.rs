@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use super::{
@@ -81,6 +82,7 @@ impl<'a> Stage<'a> {
         stage.set("postgres.publication", &toml_text(&stage.name));
         stage.set("outbox.table", "'public.outbox'");
         stage.set("kafka.brokers", &toml_text(&kafka.brokers()));
+        stage.listen();
         stage
     }
 
@@ -182,7 +184,7 @@ impl<'a> Stage<'a> {
     /// `postrider run --exit-on-fault`, which must leave by itself.
     #[track_caller]
     pub fn run_and_leave(&self) -> Said {
-        self.set("http.listen", &toml_text(&format!("127.0.0.1:{}", process::free_port())));
+        self.listen();
         self.says(&["run", "--exit-on-fault"])
     }
 
@@ -196,12 +198,22 @@ impl<'a> Stage<'a> {
 
     /// Starts a publisher with further arguments and does not wait.
     pub fn start(&self, arguments: &[&str]) -> Publisher {
-        let port = process::free_port();
-        self.set("http.listen", &toml_text(&format!("127.0.0.1:{port}")));
+        let port = self.listen();
         let number = self.starts.get() + 1;
         self.starts.set(number);
         let command = self.command(&[&["run"], arguments].concat());
-        Publisher::start(command, self.directory.join(format!("publisher-{number}.log")), port)
+        Publisher::start(command, self.log(number), port)
+    }
+
+    /// A port of its own for the next command.
+    fn listen(&self) -> u16 {
+        let port = process::free_port();
+        self.set("http.listen", &toml_text(&format!("127.0.0.1:{port}")));
+        port
+    }
+
+    fn log(&self, number: u32) -> PathBuf {
+        self.directory.join(format!("publisher-{number}.log"))
     }
 
     /// An INSERT into the usual table for the topic `orders`; key and payload are SQL.
@@ -285,6 +297,41 @@ impl<'a> Stage<'a> {
         let report = check(&History { rows, records: self.records(), partitions, samples });
         report.assert_clean();
         report
+    }
+}
+
+impl Stage<'_> {
+    /// Gives the slots, of which a server has few, and the disk back. As far as it goes: a test
+    /// may have stopped the server.
+    fn clear(&self) {
+        let Some(sql) = self.postgres.try_sql("postgres") else { return };
+        let slots = format!("from pg_replication_slots where database = '{}'", self.name);
+        for _ in 0..50 {
+            let _ = sql.try_run(&format!("select pg_terminate_backend(active_pid) {slots}"));
+            if sql.try_run(&format!("select pg_drop_replication_slot(slot_name) {slots}")).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = sql.try_run(&format!("drop database {} with (force)", self.name));
+    }
+
+    fn show_logs(&self) {
+        for number in 1..=self.starts.get() {
+            let text = fs::read_to_string(self.log(number)).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let end = &lines[lines.len().saturating_sub(30)..];
+            eprintln!("--- {} publisher {number}\n{}", self.name, end.join("\n"));
+        }
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
+        self.clear();
     }
 }
 
