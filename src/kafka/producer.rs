@@ -72,6 +72,9 @@ pub struct Delivery {
 pub struct Producer {
     inner: Arc<BaseProducer<Callbacks>>,
     reports: Receiver<Report>,
+    troubles: Receiver<String>,
+    /// librdkafka's last complaint since something was acknowledged.
+    trouble: Option<String>,
     flights: Flights,
     topics: Topics,
     /// Counts records without key, to place them in runs.
@@ -87,11 +90,15 @@ impl Producer {
         let client = client_config(config)?;
         // The window counts events from the oldest in flight: no more can be unreported.
         let (sender, reports) = sync_channel(config.window as usize + 1);
+        let (complaints, troubles) = sync_channel(8);
+        let callbacks = Callbacks::new(sender, complaints);
         let inner: BaseProducer<Callbacks> =
-            client.create_with_context(Callbacks::new(sender)).map_err(creation_error)?;
+            client.create_with_context(callbacks).map_err(creation_error)?;
         Ok(Producer {
             inner: Arc::new(inner),
             reports,
+            troubles,
+            trouble: None,
             flights: Flights::default(),
             topics: Topics::new(config.create_topics.map(|shape| (shape, client))),
             keyless: 0,
@@ -175,8 +182,17 @@ impl Producer {
             let Flight { ticket, topic, bytes, position, committed_at, .. } = flight;
             let ticket = ticket.expect("a ticket is attached before reports are read");
             let outcome = report.outcome;
+            if outcome == Outcome::Acknowledged {
+                self.trouble = None;
+            }
             return Some(Delivery { ticket, outcome, position, topic, bytes, committed_at });
         }
+    }
+
+    /// What librdkafka complained of last, unless something was acknowledged since: for people.
+    pub fn trouble(&mut self) -> Option<&str> {
+        self.trouble = self.troubles.try_iter().last().or(self.trouble.take());
+        self.trouble.as_deref()
     }
 
     /// Records on their way.

@@ -28,6 +28,9 @@ pub(crate) struct Report {
 pub(crate) struct Callbacks {
     /// Has room for every record that can be in flight, so sending never blocks.
     reports: SyncSender<Report>,
+    /// What librdkafka last complained of. Complaints that nobody has read yet are enough: more are
+    /// dropped.
+    troubles: SyncSender<String>,
     /// No broker can be reached.
     brokers_down: AtomicBool,
     /// Retries of produce requests, summed over brokers.
@@ -35,8 +38,9 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
-    pub(crate) fn new(reports: SyncSender<Report>) -> Callbacks {
-        Callbacks { reports, brokers_down: AtomicBool::new(false), retries: AtomicU64::new(0) }
+    pub(crate) fn new(reports: SyncSender<Report>, troubles: SyncSender<String>) -> Callbacks {
+        let (brokers_down, retries) = (AtomicBool::new(false), AtomicU64::new(0));
+        Callbacks { reports, troubles, brokers_down, retries }
     }
 
     /// Whether librdkafka said that no broker can be reached and nothing was acknowledged since.
@@ -68,9 +72,13 @@ impl ClientContext for Callbacks {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.brokers_down.store(true, Ordering::Relaxed);
+            if !self.brokers_down.swap(true, Ordering::Relaxed) {
+                tracing::info!("no broker of [kafka] brokers can be reached; trying on");
+            }
+            return;
         }
-        tracing::info!(target: "librdkafka", error = %error, "{reason}");
+        tracing::debug!(target: "librdkafka", error = %error, "{reason}");
+        let _ = self.troubles.try_send(reason.to_owned());
     }
 }
 

@@ -84,7 +84,7 @@ impl Board {
     pub(super) fn write(
         &mut self,
         engine: &Engine,
-        producer: &Producer,
+        producer: &mut Producer,
         waiting: Duration,
         now: Instant,
     ) {
@@ -103,23 +103,25 @@ impl Board {
         self.metrics.kafka_retries(retries.saturating_sub(self.retries));
         self.retries = self.retries.max(retries);
         self.metrics.connected(Server::Kafka, !producer.brokers_down() && waiting < PATIENCE);
-        self.ready(waiting);
+        self.ready(waiting, producer);
     }
 
     /// A status update left for the server.
-    pub(super) fn confirmed(&mut self, lsn: Lsn) {
+    pub(super) fn confirmed(&mut self, lsn: Lsn, received: Lsn) {
         if self.confirmed != Some(lsn) {
             self.confirmed = Some(lsn);
+            // Together, so that no scrape sees more confirmed than received.
+            self.metrics.received_lsn(received);
             self.metrics.confirmed(lsn, SystemTime::now());
         }
     }
 
-    fn ready(&self, waiting: Duration) {
+    fn ready(&self, waiting: Duration, producer: &mut Producer) {
         if self.held {
             return;
         }
         if waiting >= PATIENCE {
-            let fault = unacknowledged(waiting);
+            let fault = unacknowledged(waiting, producer.trouble());
             self.metrics.fault(Some(fault.kind));
             self.health
                 .set_readiness(Readiness::NotReady { reason: fault.sentence, hint: fault.hint });
@@ -138,11 +140,13 @@ impl Board {
     }
 }
 
-/// Kafka has acknowledged nothing for `waiting`.
-pub(super) fn unacknowledged(waiting: Duration) -> Fault {
+/// Kafka has acknowledged nothing for `waiting`; `trouble` is librdkafka's last complaint.
+pub(super) fn unacknowledged(waiting: Duration, trouble: Option<&str>) -> Fault {
+    let seconds = waiting.as_secs();
+    let reason = trouble.map(|words| format!(" ({words})")).unwrap_or_default();
     Fault::new(
         FaultKind::Kafka,
-        format!("Kafka has not acknowledged the oldest record for {} s", waiting.as_secs()),
+        format!("Kafka has not acknowledged the oldest record for {seconds} s{reason}"),
         "see whether the brokers of [kafka] brokers are up and the topic's partitions have leaders; \
          nothing is lost, publishing goes on when they are",
     )

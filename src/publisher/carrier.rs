@@ -101,7 +101,7 @@ impl Carrier {
         }
         self.board.turn();
         let waiting = self.waiting(now);
-        self.board.write(&self.engine, &self.producer, waiting, now);
+        self.board.write(&self.engine, &mut self.producer, waiting, now);
         match (refused, broken) {
             (Some((delivery, refusal)), _) => Err(self.refused(&delivery, refusal)),
             (None, Some(reason)) => Err(Ended::ProducerBroken(reason)),
@@ -110,10 +110,10 @@ impl Carrier {
     }
 
     /// Lets go when Kafka has acknowledged nothing for the stall timeout, or the server is gone.
-    pub(crate) fn check(&self, now: Instant) -> Result<(), Ended> {
+    pub(crate) fn check(&mut self, now: Instant) -> Result<(), Ended> {
         let waiting = self.waiting(now);
         if waiting >= self.stall_timeout {
-            return Err(Ended::Stalled(unacknowledged(waiting)));
+            return Err(Ended::Stalled(unacknowledged(waiting, self.producer.trouble())));
         }
         if self.engine.is_stale(now) {
             return Err(Ended::Held(

@@ -169,6 +169,12 @@ impl Engine {
         self.transaction.map(named)
     }
 
+    /// Whether rows of the transaction that is being read were taken in already. Until its commit
+    /// is read they cannot be confirmed.
+    pub fn is_amid_rows(&self) -> bool {
+        self.transaction.is_some_and(|transaction| transaction.ordinal > 0)
+    }
+
     /// Outbox rows and transactions taken in so far.
     pub fn counts(&self) -> (u64, u64) {
         (self.events, self.transactions)

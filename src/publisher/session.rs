@@ -45,11 +45,14 @@ pub(crate) struct Session {
     busy: bool,
     /// How long to wait before looking for acknowledgements again.
     look: Duration,
+    /// The drain has begun.
+    stopping: bool,
 }
 
 impl Session {
     pub(crate) fn new(stream: ReplicationStream, carrier: Carrier) -> Session {
-        Session { stream, carrier, in_hand: None, busy: false, look: SHORTEST_LOOK }
+        let (busy, look, stopping) = (false, SHORTEST_LOOK, false);
+        Session { stream, carrier, in_hand: None, busy, look, stopping }
     }
 
     /// Runs until something ends it. The connection is closed on return; the carrier still holds
@@ -88,14 +91,19 @@ impl Session {
     async fn report(&mut self, now: Instant) -> Result<(), Ended> {
         if let Some(update) = self.carrier.engine.status_update(now) {
             self.stream.send(update).await?;
-            self.carrier.board.confirmed(update.confirmed.lsn());
+            let received = self.carrier.engine.received_lsn();
+            self.carrier.board.confirmed(update.confirmed.lsn(), received);
         }
         Ok(())
     }
 
-    /// Deals with frames that are there. True when at least one was.
+    /// Deals with frames that are there. True when at least one was. While stopping, only what
+    /// completes a transaction is read.
     fn forward(&mut self, now: Instant) -> Result<bool, Ended> {
         for count in 0..FRAMES_PER_TURN {
+            if self.stopping && !self.carrier.engine.is_amid_rows() {
+                return Ok(count > 0);
+            }
             let frame = match self.in_hand.take() {
                 Some(frame) => frame,
                 None if !self.carrier.engine.has_room() => return Ok(count > 0),
@@ -121,7 +129,9 @@ impl Session {
 
     /// Waits for what comes first: a frame, an acknowledgement, a deadline, the wish to stop.
     async fn pause(&mut self, now: Instant, stop: &mut StopSignal) -> Result<(), Ended> {
-        let reads = self.in_hand.is_none() && self.carrier.engine.has_room();
+        let engine = &self.carrier.engine;
+        let wants = !self.stopping || engine.is_amid_rows();
+        let reads = wants && self.in_hand.is_none() && engine.has_room();
         let look = self.look;
         self.look = (look * 2).min(LONGEST_LOOK);
         if !reads {
@@ -138,33 +148,36 @@ impl Session {
         if self.carrier.in_flight() > 0 {
             deadline = deadline.min(now + look);
         }
+        let known = stop.now();
         tokio::select! {
             biased;
-            () = stop.beyond(Stopping::No) => {}
+            () = stop.beyond(known) => {}
             frame = self.stream.next_frame() => self.in_hand = Some(frame?),
             () = tokio::time::sleep_until(deadline.into()) => {}
         }
         Ok(())
     }
 
-    /// Sends nothing new, waits for what is in flight, confirms and closes.
-    async fn drain(&mut self, stop: &StopSignal) -> Ended {
+    /// Begins no transaction, waits for what is in flight, confirms and closes.
+    ///
+    /// A transaction whose first rows are sent is read to its commit: without it they could not be
+    /// confirmed, and would be sent again after the next start.
+    async fn drain(&mut self, stop: &mut StopSignal) -> Ended {
+        self.stopping = true;
         let limit = Instant::now() + DRAIN_LIMIT;
-        tracing::info!(
-            in_flight = self.carrier.in_flight(),
-            "stopping: waiting for acknowledgements"
-        );
-        while self.carrier.in_flight() > 0 && stop.now() == Stopping::Drain {
-            let now = Instant::now();
-            if now >= limit {
+        let in_flight = self.carrier.in_flight();
+        tracing::info!(in_flight, "stopping: waiting for acknowledgements");
+        while self.is_unfinished() && stop.now() == Stopping::Drain {
+            if Instant::now() >= limit {
+                let in_flight = self.carrier.in_flight();
                 tracing::warn!(
-                    in_flight = self.carrier.in_flight(),
-                    "stopping without the last acknowledgements; those events will be sent again"
+                    in_flight,
+                    "stopping before all is confirmed; events will be repeated"
                 );
                 break;
             }
-            if let Err(ended) = self.drain_turn(now).await {
-                tracing::warn!(reason = %ended, "the drain was cut short; events will be sent again");
+            if let Err(ended) = self.turn(stop).await {
+                tracing::warn!(reason = %ended, "the drain was cut short; events will be repeated");
                 return Ended::Stopped;
             }
         }
@@ -174,12 +187,9 @@ impl Session {
         Ended::Stopped
     }
 
-    async fn drain_turn(&mut self, now: Instant) -> Result<(), Ended> {
-        self.carrier.board.turn();
-        self.carrier.collect(now)?;
-        self.report(now).await?;
-        self.carrier.wait_for_kafka(SHORTEST_LOOK);
-        Ok(())
+    /// Whether something was sent that cannot be confirmed yet.
+    fn is_unfinished(&self) -> bool {
+        self.carrier.in_flight() > 0 || self.carrier.engine.is_amid_rows()
     }
 
     /// The last status update, and the proof that the server took it in.
@@ -192,7 +202,7 @@ impl Session {
         };
         match said.await {
             Ok(()) => {
-                tracing::info!(confirmed = %confirmed, "stopped; everything sent is confirmed")
+                tracing::info!(confirmed = %confirmed, "stopped; the server has the last confirmation")
             }
             Err(error) => {
                 tracing::info!(confirmed = %confirmed, error = %error, "stopped; the last confirmation may be lost");
