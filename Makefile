@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build check test servers clean
+.PHONY: help build check test bench servers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ check: ## formatting, lints, tidy rules, documentation; starts no server
 
 test: ## all tests, against a PostgreSQL and an Apache Kafka that they start themselves
 	@scripts/test.sh
+
+bench: ## speed, CPU and memory beside pg_recvlogical; about ten minutes, see benches/drain
+	scripts/setup.sh all
+	cargo bench --locked --bench drain
 
 servers: ## installs and fetches what `make test` needs, and says what it cannot
 	@scripts/setup.sh all
