@@ -13,13 +13,13 @@ pub const AGGREGATE: &str = "order";
 /// One event; `n` is its number. 10,000 keys; the payload has about 350 bytes.
 const INSERT: &str = r#"
 insert into outbox (aggregatetype, aggregateid, type, payload)
-select 'order', 'customer-' || n * 7919 % 10000, 'OrderPlaced', format(
+select 'order', 'customer-' || n % 10000 * 7919 % 10000, 'OrderPlaced', format(
     '{"order": %s, "customer": {"id": %s, "email": "customer-%s@example.com"}, "lines": [
       {"sku": "sku-%s", "quantity": %s, "price": "%s.99"},
       {"sku": "sku-%s", "quantity": 1, "price": "24.50"}],
       "currency": "EUR", "shipping": "standard", "token": "%s",
       "placed_at": "2024-05-06T07:08:09.%sZ", "note": "Leave the parcel with the neighbours"}',
-    n, n * 7919 % 10000, n * 7919 % 10000, n % 977, n % 9 + 1, n % 100, n % 3571, md5(n::text),
+    n, n % 10000 * 7919 % 10000, n % 10000 * 7919 % 10000, n % 977, n % 9 + 1, n % 100, n % 3571, md5(n::text),
     100 + n % 900)::jsonb"#;
 
 /// How rows are spread over transactions.
