@@ -19,6 +19,11 @@ const PARTITIONS: i32 = 12;
 pub fn serve(topic: &str) {
     let cluster = MockCluster::new(BROKERS).expect("a mock cluster needs nothing but loopback");
     cluster.create_topic(topic, PARTITIONS, BROKERS).expect("a fresh cluster takes any topic");
+    for partition in 0..PARTITIONS {
+        // Otherwise by chance, and not the same in the next run.
+        let leader = Some(partition % BROKERS + 1);
+        cluster.partition_leader(topic, partition, leader).expect("the broker and topic exist");
+    }
     println!("{}", cluster.bootstrap_servers());
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }

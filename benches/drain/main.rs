@@ -12,7 +12,8 @@
 //! Memory counts from birth.
 //!
 //! `BENCH_RUNS` (5) is the number of drains of each kind, `BENCH_ROWS` (1000000) the rows of a
-//! load; the one-row load has a fifth of them. It judges nothing by its exit code.
+//! load; the one-row load has a fifth of them. `BENCH_OPTIONS`, a TOML inline table, goes to
+//! `kafka.options`, to try librdkafka's settings out. Targets missed are printed, never an error.
 
 #![allow(unreachable_pub, reason = "a benchmark has no outside")]
 

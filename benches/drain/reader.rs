@@ -82,6 +82,9 @@ pub fn postrider(backlog: &Backlog<'_>, socket: Socket, brokers: &str) -> Drain 
     command.env("POSTRIDER_POSTGRES__SLOT", &slot);
     command.env("POSTRIDER_POSTGRES__PUBLICATION", backlog.name);
     command.env("POSTRIDER_KAFKA__BROKERS", brokers);
+    if let Ok(options) = std::env::var("BENCH_OPTIONS") {
+        command.env("POSTRIDER_KAFKA__OPTIONS", options);
+    }
     command.env("POSTRIDER_HTTP__LISTEN", format!("127.0.0.1:{port}"));
     command.args(["run", "--exit-on-fault"]);
     let mut meter = Meter::start(backlog, &slot, command, directory.join("log"));
