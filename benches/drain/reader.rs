@@ -212,7 +212,7 @@ impl<'a> Meter<'a> {
     fn next_poll(&self, done: u64) -> Duration {
         let elapsed = self.start.elapsed();
         let left = elapsed.mul_f64((self.rows - done) as f64 / done.max(1) as f64);
-        (left / 4).clamp(LOOK, Duration::from_millis(250))
+        (left / 4).min(elapsed / 10).clamp(LOOK, Duration::from_millis(250))
     }
 
     /// The drain is over now.
