@@ -236,7 +236,7 @@ pub static DECLARED: &[Setting] = &[
         "kafka.window",
         Kind::Count(1, 1_000_000),
         Absent::Default("100000"),
-        "Events between the oldest unconfirmed one and the newest sent, at most. It bounds the \
+        "Events between the oldest unacknowledged one and the newest sent, at most. It bounds the \
          repeats after a crash.",
     ),
     setting(

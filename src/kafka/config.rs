@@ -18,6 +18,23 @@ pub struct Config {
     pub window: u32,
 }
 
+/// librdkafka's default for `batch.size`, in bytes.
+const BATCH_SIZE: u32 = 1_000_000;
+
+/// Batches are not made smaller than this: below it every record is nearly alone anyway.
+const SMALLEST_BATCH: u32 = 16_384;
+
+impl Config {
+    /// Lets the next producer make batches of half the size.
+    pub fn halve_batches(&mut self) {
+        let name = "batch.size";
+        let now = self.options.get(name).and_then(|value| value.expose().parse().ok());
+        let half =
+            (now.unwrap_or(BATCH_SIZE) / 2).max(SMALLEST_BATCH.min(now.unwrap_or(BATCH_SIZE)));
+        self.options.insert(name.to_owned(), super::OptionValue::new(half.to_string()));
+    }
+}
+
 /// The shape of topics that Postrider creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewTopics {
@@ -25,4 +42,26 @@ pub struct NewTopics {
     pub partitions: i32,
     /// Replicas; -1 is the broker's default.
     pub replicas: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_halved_down_to_a_floor_and_never_enlarged() {
+        let size = |config: &Config| config.options["batch.size"].expose().to_owned();
+        let mut config = Config::default();
+        let sizes: Vec<_> = (0..8)
+            .map(|_| {
+                config.halve_batches();
+                size(&config)
+            })
+            .collect();
+        assert_eq!(sizes[..2], ["500000", "250000"]);
+        assert_eq!(sizes[6..], ["16384", "16384"]);
+        config.options.insert("batch.size".into(), crate::kafka::OptionValue::new("100".into()));
+        config.halve_batches();
+        assert_eq!(size(&config), "100");
+    }
 }

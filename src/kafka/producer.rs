@@ -90,7 +90,7 @@ impl Producer {
         let client = client_config(config)?;
         // The window counts events from the oldest in flight: no more can be unreported.
         let (sender, reports) = sync_channel(config.window as usize + 1);
-        let (complaints, troubles) = sync_channel(8);
+        let (complaints, troubles) = sync_channel(64);
         let callbacks = Callbacks::new(sender, complaints);
         let inner: BaseProducer<Callbacks> =
             client.create_with_context(callbacks).map_err(creation_error)?;
@@ -124,7 +124,7 @@ impl Producer {
         if explicit && partition >= gate.partitions() {
             return Offer::Refused(Refusal::UnknownPartition);
         }
-        if !gate.admits(partition) {
+        if !gate.admits(partition, now) {
             return Offer::NotNow;
         }
         let number = self.flights.next_number();
@@ -141,7 +141,7 @@ impl Producer {
         }
         self.keyless += u64::from(record.key.is_none() && record.partition.is_none());
         if let Some(gate) = self.topics.gate_mut(topic) {
-            gate.sent(partition);
+            gate.sent(partition, now);
         }
         let (bytes, position) = (record.bytes() as u64, record.position);
         self.flights.depart(Flight {
@@ -165,19 +165,26 @@ impl Producer {
         flight.ticket = Some(ticket);
     }
 
-    /// Runs librdkafka's callbacks for `wait` at most; returns at once when `wait` is zero.
-    pub fn serve(&self, wait: Duration) {
-        self.inner.poll(wait);
+    /// Runs librdkafka's callbacks after `wait`.
+    ///
+    /// Sleeps and then polls without waiting: a poll that waits never returns early, and spins
+    /// through the last millisecond.
+    pub fn serve(&mut self, wait: Duration) {
+        if !wait.is_zero() {
+            std::thread::sleep(wait);
+        }
+        self.inner.poll(Duration::ZERO);
+        self.trouble = self.troubles.try_iter().last().or(self.trouble.take());
     }
 
     /// The next record that came back, as far as callbacks were served.
-    pub fn next_delivery(&mut self) -> Option<Delivery> {
+    pub fn next_delivery(&mut self, now: Instant) -> Option<Delivery> {
         loop {
             let report = self.reports.try_recv().ok()?;
             // A number that is not in flight was reported twice; the first report counted.
             let Some(flight) = self.flights.arrive(report.number) else { continue };
             if let Some(gate) = self.topics.gate_mut(flight.topic) {
-                gate.returned(flight.partition, report.partition);
+                gate.returned(flight.partition, report.partition, now);
             }
             let Flight { ticket, topic, bytes, position, committed_at, .. } = flight;
             let ticket = ticket.expect("a ticket is attached before reports are read");
@@ -190,9 +197,14 @@ impl Producer {
     }
 
     /// What librdkafka complained of last, unless something was acknowledged since: for people.
-    pub fn trouble(&mut self) -> Option<&str> {
-        self.trouble = self.troubles.try_iter().last().or(self.trouble.take());
+    pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+
+    /// The fatal error that broke this producer, if one did.
+    pub fn fatal(&self) -> Option<(Outcome, String)> {
+        let (code, words) = self.inner.client().fatal_error()?;
+        Some((Outcome::of_code(Some(code)), format!("{code}: {words}")))
     }
 
     /// Records on their way.

@@ -64,7 +64,7 @@ impl Bench {
                 Offer::NotNow => {
                     assert!(Instant::now() < deadline, "the record is never taken");
                     self.producer.serve(Duration::from_millis(1));
-                    back.extend(std::iter::from_fn(|| self.producer.next_delivery()));
+                    back.extend(std::iter::from_fn(|| self.producer.next_delivery(Instant::now())));
                 }
                 other => panic!("{other:?}"),
             }
@@ -78,7 +78,7 @@ impl Bench {
         while self.producer.in_flight() > 0 {
             assert!(Instant::now() < deadline, "records do not come back");
             self.producer.serve(Duration::from_millis(1));
-            back.extend(std::iter::from_fn(|| self.producer.next_delivery()));
+            back.extend(std::iter::from_fn(|| self.producer.next_delivery(Instant::now())));
         }
         back
     }

@@ -43,7 +43,7 @@ impl Callbacks {
         Callbacks { reports, troubles, brokers_down, retries }
     }
 
-    /// Whether librdkafka said that no broker can be reached and nothing was acknowledged since.
+    /// Whether librdkafka said that no broker can be reached, and none was seen since.
     pub(crate) fn brokers_down(&self) -> bool {
         self.brokers_down.load(Ordering::Relaxed)
     }
@@ -68,6 +68,9 @@ impl ClientContext for Callbacks {
     fn stats(&self, statistics: Statistics) {
         let retries = statistics.brokers.values().map(|broker| broker.txretries).sum();
         self.retries.store(retries, Ordering::Relaxed);
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.brokers_down.store(false, Ordering::Relaxed);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -22,13 +22,14 @@ use super::{Config, Context, Error, password, socket, wire::Wire};
 use crate::wal::Lsn;
 
 /// Startup parameters that fix how values are written, whatever the database's or role's defaults.
-const FIXED_PARAMETERS: [(&str, &str); 6] = [
+const FIXED_PARAMETERS: [(&str, &str); 7] = [
     ("client_encoding", "UTF8"),
     ("DateStyle", "ISO"),
     ("TimeZone", "UTC"),
     ("bytea_output", "hex"),
     ("extra_float_digits", "1"),
-    // A stream has no end, and a row-level policy must not hide rows from us in silence.
+    ("IntervalStyle", "postgres"),
+    // A stream has no end.
     ("statement_timeout", "0"),
 ];
 

@@ -16,6 +16,9 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(200);
 /// When the oldest record has waited for this long, Kafka is not acknowledging: not ready.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A fault that comes back comes back within this time, as a rule: it is at the stream's beginning.
+const PROBATION: Duration = Duration::from_secs(3);
+
 /// Where a session writes its numbers and its state.
 pub(crate) struct Board {
     metrics: Metrics,
@@ -26,8 +29,9 @@ pub(crate) struct Board {
     counted: (u64, u64),
     retries: u64,
     confirmed: Option<Lsn>,
-    /// Set while something already said keeps us from being ready.
+    /// Set while a fault of an earlier session is not overcome: it keeps us from being ready.
     held: bool,
+    begun_at: Instant,
     next_at: Instant,
 }
 
@@ -41,6 +45,7 @@ impl Board {
             retries: 0,
             confirmed: None,
             held,
+            begun_at: now,
             next_at: now,
         };
         board.metrics.connected(Server::Postgres, true);
@@ -57,12 +62,18 @@ impl Board {
         self.next_at
     }
 
-    /// What held the publisher is over.
-    pub(super) fn release(&mut self) {
-        if self.held {
-            tracing::info!("what was refused is acknowledged; publishing goes on");
+    /// Whether a fault of an earlier session is not overcome yet.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// What held the publisher is over when something is acknowledged, or nothing has gone wrong
+    /// for a while.
+    pub(super) fn release(&mut self, acknowledged: bool, now: Instant) {
+        if self.held && (acknowledged || now.duration_since(self.begun_at) >= PROBATION) {
+            tracing::info!("what held the publisher is overcome; publishing goes on");
+            self.held = false;
         }
-        self.held = false;
     }
 
     /// Kafka acknowledged a record.
@@ -84,7 +95,7 @@ impl Board {
     pub(super) fn write(
         &mut self,
         engine: &Engine,
-        producer: &mut Producer,
+        producer: &Producer,
         waiting: Duration,
         now: Instant,
     ) {
@@ -116,7 +127,7 @@ impl Board {
         }
     }
 
-    fn ready(&self, waiting: Duration, producer: &mut Producer) {
+    fn ready(&self, waiting: Duration, producer: &Producer) {
         if self.held {
             return;
         }

@@ -14,6 +14,10 @@ use crate::{
     outbox::{Position, Record},
 };
 
+/// How long to wait for the reports of what was in flight when something failed. librdkafka gives
+/// up what is queued at once; only a request on the wire takes longer.
+const LAST_REPORTS: Duration = Duration::from_secs(2);
+
 /// Whether a frame was dealt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -29,6 +33,16 @@ struct Alone {
     id: String,
 }
 
+/// Something went wrong with records in flight. What else is in flight is waited for: it may name
+/// the cause, and every acknowledgement that still comes is one repeat less.
+struct Failure {
+    since: Instant,
+    /// The last record that was refused, if one was; it says more than a broken producer.
+    refused: Option<(Position, String, Refusal)>,
+    /// Why the producer is broken, when nothing was refused.
+    reason: String,
+}
+
 /// What a session drives: it knows no socket.
 pub(crate) struct Carrier {
     pub(crate) engine: Engine,
@@ -39,6 +53,8 @@ pub(crate) struct Carrier {
     alone: Option<Alone>,
     /// Since when the frame in hand has not been taken.
     waiting_since: Option<Instant>,
+    /// Once set, nothing more is sent.
+    failure: Option<Failure>,
     stall_timeout: Duration,
 }
 
@@ -50,8 +66,16 @@ impl Carrier {
         suspects: Suspects,
         stall_timeout: Duration,
     ) -> Carrier {
-        let (alone, waiting_since) = (None, None);
-        Carrier { engine, board, producer, suspects, alone, waiting_since, stall_timeout }
+        Carrier {
+            engine,
+            board,
+            producer,
+            suspects,
+            alone: None,
+            waiting_since: None,
+            failure: None,
+            stall_timeout,
+        }
     }
 
     /// Records that Kafka has not acknowledged.
@@ -59,39 +83,37 @@ impl Carrier {
         self.producer.in_flight()
     }
 
-    /// Whether every suspect was acknowledged.
-    pub(crate) fn is_clear(&self) -> bool {
-        self.suspects.is_empty()
+    /// Whether everything that was sent is acknowledged. Then the engine's next position is what
+    /// comes first in the next session.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.producer.in_flight() == 0 && self.failure.is_none()
     }
 
-    /// Lets librdkafka report, for `wait` at most.
-    pub(crate) fn wait_for_kafka(&self, wait: Duration) {
+    /// Waits for acknowledgements.
+    pub(crate) fn wait_for_kafka(&mut self, wait: Duration) {
         self.producer.serve(wait);
     }
 
-    /// Takes back what has not been sent and forgets what is on the wire.
-    pub(crate) fn abandon(self) {
+    /// Takes back what has not been sent, forgets what is on the wire, and gives the suspects
+    /// that are left.
+    pub(crate) fn abandon(self) -> Suspects {
         self.producer.purge();
+        self.suspects
     }
 
     /// Takes in what Kafka said since the last time. True when it said anything.
     pub(crate) fn collect(&mut self, now: Instant) -> Result<bool, Ended> {
         let wall = wall_clock();
         let mut any = false;
-        let mut refused = None;
-        let mut broken = None;
         loop {
             self.producer.serve(Duration::ZERO);
             let mut came = false;
-            while let Some(delivery) = self.producer.next_delivery() {
+            while let Some(delivery) = self.producer.next_delivery(now) {
                 came = true;
                 match delivery.outcome {
                     Outcome::Acknowledged => self.acknowledged(delivery, wall),
-                    Outcome::Refused(refusal) => {
-                        self.note_refusal(&delivery, refusal);
-                        refused = Some((delivery, refusal));
-                    }
-                    Outcome::Broken(reason) => broken = Some(reason),
+                    Outcome::Refused(refusal) => self.refused(&delivery, refusal, now),
+                    Outcome::Broken(reason) => self.broken(reason, now),
                 }
             }
             if !came {
@@ -99,14 +121,14 @@ impl Carrier {
             }
             any = true;
         }
+        if self.suspects.is_empty() {
+            self.board.release(any && self.failure.is_none(), now);
+        }
         self.board.turn();
         let waiting = self.waiting(now);
-        self.board.write(&self.engine, &mut self.producer, waiting, now);
-        match (refused, broken) {
-            (Some((delivery, refusal)), _) => Err(self.refused(&delivery, refusal)),
-            (None, Some(reason)) => Err(Ended::ProducerBroken(reason)),
-            (None, None) => Ok(any),
-        }
+        self.board.write(&self.engine, &self.producer, waiting, now);
+        self.failed(now)?;
+        Ok(any)
     }
 
     /// Lets go when Kafka has acknowledged nothing for the stall timeout, or the server is gone.
@@ -130,6 +152,9 @@ impl Carrier {
 
     /// Takes one frame in and hands its record, if it is one, to Kafka.
     pub(crate) fn take(&mut self, frame: &[u8], now: Instant) -> Result<Taken, Ended> {
+        if self.failure.is_some() {
+            return Ok(Taken::NotNow);
+        }
         let next = self.engine.next_position();
         let committed_at = self.engine.commit_time();
         let record = match self.engine.receive(frame, now) {
@@ -162,7 +187,11 @@ impl Carrier {
                 self.board.refused(record.topic, refusal.label());
                 Err(Ended::Held(fault, Some(record.position)))
             }
-            Offer::Broken(reason) => Err(Ended::ProducerBroken(reason)),
+            Offer::Broken(reason) => {
+                // The report that says why may still be on its way.
+                self.broken(reason, now);
+                Ok(Taken::NotNow)
+            }
         }
     }
 
@@ -178,27 +207,47 @@ impl Carrier {
         if !self.suspects.is_empty() {
             self.suspects.acquit(delivery.position);
             self.alone = None;
-            if self.suspects.is_empty() {
-                self.board.release();
-            }
         }
         self.engine.acknowledge(delivery.ticket);
     }
 
-    fn note_refusal(&mut self, delivery: &Delivery, refusal: Refusal) {
-        self.board.refused(self.producer.topic_name(delivery.topic), refusal.label());
+    fn refused(&mut self, delivery: &Delivery, refusal: Refusal, now: Instant) {
+        let topic = self.producer.topic_name(delivery.topic).to_owned();
+        self.board.refused(&topic, refusal.label());
         self.suspects.insert(delivery.position);
+        let failure = self.failure.get_or_insert_with(|| Failure::new(now));
+        failure.refused = Some((delivery.position, topic, refusal));
     }
 
-    fn refused(&mut self, delivery: &Delivery, refusal: Refusal) -> Ended {
-        let topic = self.producer.topic_name(delivery.topic);
-        match self.alone.take() {
-            Some(alone) if alone.position == delivery.position => {
-                let fault = refusal_fault(refusal, topic, &alone.id, alone.position);
-                Ended::Held(fault, Some(alone.position))
-            }
-            _ => Ended::BatchRefused(std::mem::take(&mut self.suspects)),
+    fn broken(&mut self, reason: String, now: Instant) {
+        let failure = self.failure.get_or_insert_with(|| Failure::new(now));
+        if failure.reason.is_empty() {
+            failure.reason = reason;
         }
+    }
+
+    /// The end of the session after a failure, once all is known that can be known.
+    fn failed(&mut self, now: Instant) -> Result<(), Ended> {
+        let Some(failure) = &self.failure else { return Ok(()) };
+        if self.producer.in_flight() > 0 && now.duration_since(failure.since) < LAST_REPORTS {
+            return Ok(());
+        }
+        if let Some((position, topic, refusal)) = &failure.refused {
+            return Err(match self.alone.take() {
+                Some(alone) if alone.position == *position => {
+                    let fault = refusal_fault(*refusal, topic, &alone.id, *position);
+                    Ended::Held(fault, Some(*position))
+                }
+                _ => Ended::BatchRefused(*refusal),
+            });
+        }
+        Err(match self.producer.fatal() {
+            Some((Outcome::Refused(Refusal::NotAuthorized), words)) => {
+                Ended::Held(no_idempotence(&words), None)
+            }
+            Some((_, words)) => Ended::ProducerBroken(words),
+            None => Ended::ProducerBroken(failure.reason.clone()),
+        })
     }
 
     /// How long the oldest record, or the frame in hand, has been waiting for Kafka.
@@ -207,6 +256,20 @@ impl Carrier {
             [self.producer.oldest_sent_at(), self.waiting_since].into_iter().flatten().min();
         oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
+}
+
+impl Failure {
+    fn new(since: Instant) -> Failure {
+        Failure { since, refused: None, reason: String::new() }
+    }
+}
+
+fn no_idempotence(words: &str) -> Fault {
+    Fault::new(
+        FaultKind::Rights,
+        format!("Kafka does not allow us an idempotent producer: {words}"),
+        "grant IdempotentWrite on the cluster, or Write on the topics, to our principal",
+    )
 }
 
 /// The event's id for a person to read: never long, never with control characters.
@@ -222,3 +285,7 @@ fn refusal_fault(refusal: Refusal, topic: &str, id: &str, position: Position) ->
         refusal.hint(),
     )
 }
+
+#[cfg(test)]
+#[path = "carrier_tests.rs"]
+mod tests;

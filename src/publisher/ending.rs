@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::suspects::Suspects;
 use crate::{
     fault::{Fault, FaultKind},
+    kafka::Refusal,
     outbox::Position,
     postgres,
 };
@@ -16,8 +16,8 @@ pub(crate) enum Ended {
     Stopped,
     /// PostgreSQL or the way to it.
     Postgres(postgres::Error),
-    /// Kafka refused a batch of several; these have to be sent alone to find the cause.
-    BatchRefused(Suspects),
+    /// Kafka refused a batch of several; they have to be sent alone to find the cause.
+    BatchRefused(Refusal),
     /// A person has to do something about this event, or about the stream. Everything before the
     /// event is acknowledged.
     Held(Fault, Option<Position>),
@@ -34,10 +34,13 @@ impl Ended {
             Ended::Stopped => None,
             Ended::Postgres(error) => Some(error.fault()),
             Ended::Held(fault, _) | Ended::Stalled(fault) => Some(fault.clone()),
-            Ended::BatchRefused(suspects) => Some(Fault::new(
+            Ended::BatchRefused(refusal) => Some(Fault::new(
                 FaultKind::Refused,
-                format!("Kafka refused a batch; its {} events are sent alone now", suspects.len()),
-                "nothing, if one of them is refused it will be named",
+                format!(
+                    "Kafka refused a batch ({}); its events are sent alone now",
+                    refusal.label()
+                ),
+                "nothing; if one of them is refused alone, it will be named",
             )),
             Ended::ProducerBroken(reason) => Some(Fault::new(
                 FaultKind::Kafka,

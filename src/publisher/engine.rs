@@ -14,6 +14,8 @@ use crate::{
 pub struct EngineConfig {
     /// The table, its columns and the route.
     pub outbox: outbox::Config,
+    /// The table's oid. Rows written before it got its present name carry the old one.
+    pub table_oid: u32,
     /// Events between the oldest unacknowledged one and the newest sent, at most.
     pub window: u32,
     /// The same in bytes, soft by one event.
@@ -45,14 +47,24 @@ struct Transaction {
     ordinal: u64,
 }
 
+/// A table whose rows are events.
+#[derive(Debug)]
+struct Outbox {
+    id: u32,
+    /// It had the configured name when it was described last.
+    is_named: bool,
+    plan: Plan,
+}
+
 /// One session's logic: the only place that knows the order decode → map → route → track.
 #[derive(Debug)]
 pub struct Engine {
     config: EngineConfig,
     mapper: Mapper,
-    /// The outbox table as the server describes it, with the id its rows carry. Rows of other ids
-    /// belong to other tables of the publication.
-    outbox: Option<(u32, Plan)>,
+    /// The outbox table as the server describes it. Rows of other ids belong to other tables of the
+    /// publication. More than one when the table was dropped and made again: the rows of both were
+    /// written to the outbox.
+    outboxes: Vec<Outbox>,
     /// `Some` from Begin to Commit; agrees with the tracker's open transaction.
     transaction: Option<Transaction>,
     tracker: AckTracker,
@@ -66,7 +78,7 @@ impl Engine {
     pub fn new(config: EngineConfig, now: Instant) -> Engine {
         Engine {
             mapper: Mapper::new(config.outbox.clone()),
-            outbox: None,
+            outboxes: Vec::new(),
             transaction: None,
             tracker: AckTracker::new(config.start),
             schedule: FeedbackSchedule::new(config.timing, now),
@@ -110,6 +122,11 @@ impl Engine {
     pub fn sent(&mut self, bytes: u64) -> Ticket {
         self.count_row();
         self.tracker.publish(bytes)
+    }
+
+    /// Frames are not read now, so the server cannot be called silent.
+    pub fn is_not_reading(&mut self, now: Instant) {
+        self.schedule.heard(now);
     }
 
     /// Kafka acknowledged a record.
@@ -229,44 +246,42 @@ impl Engine {
         Ok(())
     }
 
+    /// Ours is what has the configured name, and what has it today: WAL is decoded with the names of
+    /// its time.
     fn relation(&mut self, relation: &Relation<'_>) -> Result<(), EngineError> {
-        let table = &self.config.outbox.table;
-        let is_ours = relation.namespace == table.schema && relation.name == table.name;
-        match (&self.outbox, is_ours) {
+        let is_named = self.mapper.is_outbox(relation);
+        let known = self.outboxes.iter().position(|outbox| outbox.id == relation.id);
+        if !is_named && known.is_some_and(|index| self.outboxes[index].is_named) {
             // The rows go on coming under another name. They were meant for the outbox once;
             // whether they still are, a person has to say.
-            (Some((id, _)), false) if *id == relation.id => Err(EngineError::Renamed {
-                table: table.to_string(),
+            return Err(EngineError::Renamed {
+                table: self.config.outbox.table.to_string(),
                 now: format!("{}.{}", relation.namespace, relation.name),
-            }),
-            (_, false) => Ok(()),
-            (_, true) => {
-                let plan = self.mapper.relation(relation)?;
-                self.outbox = Some((relation.id, plan));
-                Ok(())
-            }
+            });
         }
+        if is_named || relation.id == self.config.table_oid {
+            let plan = self.mapper.relation(relation)?;
+            self.outboxes.retain(|outbox| outbox.id != relation.id);
+            self.outboxes.push(Outbox { id: relation.id, is_named, plan });
+        }
+        Ok(())
     }
 
     fn insert<'a>(&'a mut self, id: u32, row: Tuple<'a>) -> Result<Received<'a>, EngineError> {
         let Some(transaction) = self.transaction else {
             return Err(EngineError::Order("a row outside of a transaction"));
         };
-        if self.outbox.as_ref().is_none_or(|(ours, _)| *ours != id) {
+        let Some(index) = self.outboxes.iter().position(|outbox| outbox.id == id) else {
             return Ok(Received::Nothing);
-        }
+        };
         let Transaction { commit_lsn, commit_time, ordinal } = transaction;
         let position = Position { commit_lsn, ordinal };
         if self.config.acknowledged_before.is_some_and(|first| position < first) {
             self.count_row();
             return Ok(Received::Nothing);
         }
-        match &self.outbox {
-            Some((_, plan)) => {
-                Ok(Received::Record(self.mapper.record(plan, &row, position, commit_time)?))
-            }
-            None => Ok(Received::Nothing),
-        }
+        let record = self.mapper.record(&self.outboxes[index].plan, &row, position, commit_time)?;
+        Ok(Received::Record(record))
     }
 
     /// The row has been dealt with; the next one has the next place.
@@ -279,4 +294,4 @@ impl Engine {
 
 #[cfg(test)]
 #[path = "engine_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -24,9 +24,11 @@ fn outbox() -> Config {
     }
 }
 
-fn config(window: u32) -> EngineConfig {
+/// An engine's settings with this window.
+pub(in crate::publisher) fn config(window: u32) -> EngineConfig {
     EngineConfig {
         outbox: outbox(),
+        table_oid: OUTBOX,
         window,
         window_bytes: 1 << 20,
         start: Lsn::new(100),
@@ -115,6 +117,23 @@ fn a_table_that_is_renamed_in_the_stream_stops_the_engine() {
     let fault = engine.receive(&renamed, Instant::now()).unwrap_err().fault();
     assert_eq!(fault.kind, FaultKind::Publication);
     assert!(fault.sentence.contains("outbox_old"), "{fault}");
+}
+
+#[test]
+fn rows_written_before_the_table_got_its_present_name_are_events() {
+    let mut engine = engine_after(&[frames::begin(200), frames::relation(OUTBOX, "old_name", &[])]);
+    assert!(position(&mut engine, &frames::event("e1", "k")).is_some());
+    assert!(position(&mut engine, &frames::relation(OUTBOX, "outbox", &[])).is_none());
+    assert!(position(&mut engine, &frames::event("e2", "k")).is_some());
+}
+
+#[test]
+fn rows_of_a_table_that_was_dropped_and_made_again_are_events_too() {
+    let mut engine = in_transaction();
+    assert!(position(&mut engine, &frames::relation(9, "outbox", &[])).is_none());
+    let row = [Some("e1"), Some("order"), Some("k"), Some("paid"), None];
+    assert!(position(&mut engine, &frames::insert(9, row)).is_some());
+    assert!(position(&mut engine, &frames::insert(OUTBOX, row)).is_some());
 }
 
 #[test]

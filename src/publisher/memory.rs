@@ -10,14 +10,17 @@ pub(crate) struct History {
     pub(crate) timeline: u32,
 }
 
-/// What is known beyond what the slot says. All of it only spares repeats or orders them: to
-/// forget it is always safe.
+/// What is known beyond what the slot says. It spares repeats and puts refused events in order; to
+/// forget it is always safe. To use it is safe as long as the WAL is the one it was learnt from:
+/// same system, same timeline, and not shorter than what was received.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     history: Option<History>,
     /// What a tracker of ours confirmed. Ahead of the slot when the last update was lost, or when
     /// the server crashed and came back with an older slot.
     confirmed: Option<Lsn>,
+    /// The highest position received. A server whose WAL ends before it was set back.
+    received: Lsn,
     /// Events before this one are acknowledged, up to the last confirmed position.
     pub(crate) acknowledged_before: Option<Position>,
     /// Events that have to be sent alone.
@@ -25,27 +28,34 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// A session on this history begins. What was learnt on another is forgotten: its positions
-    /// mean nothing here. True when the system is another one than before.
-    pub(crate) fn enter(&mut self, history: History) -> bool {
-        let before = self.history.replace(history);
-        if before.is_some_and(|before| before != history) {
-            *self = Memory { history: Some(history), ..Memory::default() };
+    /// A session on this history begins, on a server whose WAL ends at `flushed`. What was learnt
+    /// on another timeline, or on WAL that is there no more, is forgotten: its positions mean
+    /// nothing here. False when the system is another one than before; then nothing changes.
+    #[must_use]
+    pub(crate) fn enter(&mut self, history: History, flushed: Lsn) -> bool {
+        if self.history.is_some_and(|b| b.system_identifier != history.system_identifier) {
+            return false;
         }
-        before.is_some_and(|before| before.system_identifier != history.system_identifier)
+        if self.history.is_some_and(|before| before != history) || flushed < self.received {
+            *self = Memory::default();
+        }
+        self.history = Some(history);
+        true
     }
 
-    /// Where to start: where the slot stands, or where we know better. `flushed` is the end of the
-    /// server's WAL; a position beyond it cannot be of this WAL.
-    pub(crate) fn start(&self, slot: Lsn, flushed: Lsn) -> Lsn {
-        self.confirmed.filter(|known| *known <= flushed).map_or(slot, |known| known.max(slot))
+    /// Where to start: where the slot stands, or where we know better. Events before it are of no
+    /// concern any more.
+    pub(crate) fn start(&mut self, slot: Lsn) -> Lsn {
+        let start = self.confirmed.map_or(slot, |known| known.max(slot));
+        self.acknowledged_before = self.acknowledged_before.filter(|p| p.commit_lsn >= start);
+        self.suspects.forget_before(start);
+        start
     }
 
-    /// A session ended with this confirmed position. What was remembered of events before it is
-    /// of no use any more.
-    pub(crate) fn leave(&mut self, confirmed: Lsn) {
+    /// A session ended with these positions.
+    pub(crate) fn leave(&mut self, confirmed: Lsn, received: Lsn) {
         self.confirmed = Some(confirmed);
-        self.acknowledged_before = self.acknowledged_before.filter(|p| p.commit_lsn >= confirmed);
+        self.received = self.received.max(received);
     }
 }
 
@@ -55,51 +65,63 @@ mod tests {
 
     const HERE: History = History { system_identifier: 7, timeline: 1 };
 
+    fn lsn(byte: u64) -> Lsn {
+        Lsn::new(byte)
+    }
+
+    fn at(byte: u64) -> Position {
+        Position { commit_lsn: lsn(byte), ordinal: 3 }
+    }
+
+    /// A memory of one session that confirmed 50 and received 60.
+    fn learnt() -> Memory {
+        let mut memory = Memory::default();
+        assert!(memory.enter(HERE, lsn(40)));
+        memory.leave(lsn(50), lsn(60));
+        memory.acknowledged_before = Some(at(55));
+        memory.suspects.insert(at(55));
+        memory
+    }
+
     #[test]
     fn the_next_session_starts_where_we_know_that_all_is_acknowledged() {
-        let mut memory = Memory::default();
-        memory.enter(HERE);
-        assert_eq!(memory.start(Lsn::new(10), Lsn::new(100)), Lsn::new(10));
-        memory.leave(Lsn::new(50));
-        assert!(!memory.enter(HERE));
-        assert_eq!(memory.start(Lsn::new(10), Lsn::new(100)), Lsn::new(50));
-        assert_eq!(memory.start(Lsn::new(70), Lsn::new(100)), Lsn::new(70));
+        let mut memory = learnt();
+        assert!(memory.enter(HERE, lsn(100)));
+        assert_eq!(memory.start(lsn(10)), lsn(50));
+        assert!(memory.acknowledged_before.is_some() && !memory.suspects.is_empty());
+        assert_eq!(memory.start(lsn(70)), lsn(70));
     }
 
     #[test]
-    fn a_position_beyond_the_servers_wal_is_not_of_this_wal() {
-        let mut memory = Memory::default();
-        memory.enter(HERE);
-        memory.leave(Lsn::new(50));
-        assert_eq!(memory.start(Lsn::new(10), Lsn::new(49)), Lsn::new(10));
+    fn what_is_known_of_events_before_the_start_is_dropped() {
+        let mut memory = learnt();
+        memory.start(lsn(56));
+        assert!(memory.acknowledged_before.is_none() && memory.suspects.is_empty());
     }
 
     #[test]
-    fn another_timeline_or_system_makes_it_forget_all() {
-        let position = Position { commit_lsn: Lsn::new(60), ordinal: 0 };
-        for (other, is_other_system) in [
-            (History { timeline: 2, ..HERE }, false),
-            (History { system_identifier: 8, ..HERE }, true),
-        ] {
-            let mut memory = Memory::default();
-            memory.enter(HERE);
-            memory.leave(Lsn::new(50));
-            memory.acknowledged_before = Some(position);
-            memory.suspects = Suspects::just(position);
-            assert_eq!(memory.enter(other), is_other_system);
-            assert_eq!(memory.start(Lsn::new(10), Lsn::new(100)), Lsn::new(10));
-            assert!(memory.acknowledged_before.is_none() && memory.suspects.is_empty());
-        }
+    fn a_server_that_was_set_back_makes_it_forget_all() {
+        let mut memory = learnt();
+        assert!(memory.enter(HERE, lsn(59)));
+        assert_eq!(memory.start(lsn(10)), lsn(10));
+        assert!(memory.acknowledged_before.is_none() && memory.suspects.is_empty());
     }
 
     #[test]
-    fn what_is_known_of_one_transaction_is_dropped_when_it_is_confirmed() {
-        let mut memory = Memory::default();
-        memory.enter(HERE);
-        memory.acknowledged_before = Some(Position { commit_lsn: Lsn::new(60), ordinal: 3 });
-        memory.leave(Lsn::new(50));
-        assert!(memory.acknowledged_before.is_some());
-        memory.leave(Lsn::new(61));
-        assert!(memory.acknowledged_before.is_none());
+    fn another_timeline_makes_it_forget_all() {
+        let mut memory = learnt();
+        assert!(memory.enter(History { timeline: 2, ..HERE }, lsn(100)));
+        assert_eq!(memory.start(lsn(10)), lsn(10));
+        assert!(memory.acknowledged_before.is_none() && memory.suspects.is_empty());
+    }
+
+    #[test]
+    fn another_system_is_refused_as_often_as_it_is_met() {
+        let mut memory = learnt();
+        let other = History { system_identifier: 8, ..HERE };
+        assert!(!memory.enter(other, lsn(100)));
+        assert!(!memory.enter(other, lsn(100)));
+        assert!(memory.enter(HERE, lsn(100)));
+        assert_eq!(memory.start(lsn(10)), lsn(50));
     }
 }

@@ -13,7 +13,7 @@ use super::{
     ending::Ended,
     stopping::{StopSignal, Stopping},
 };
-use crate::{postgres::ReplicationStream, wal::Lsn};
+use crate::{ack::StatusUpdate, postgres::ReplicationStream, wal::Lsn};
 
 /// Frames per turn: enough that a turn's own cost does not show, few enough that timers do not wait.
 const FRAMES_PER_TURN: usize = 512;
@@ -25,6 +25,9 @@ const NAP: Duration = Duration::from_micros(200);
 
 /// How long a drain may take before it gives up.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a lost PostgreSQL connection waits for acknowledgements before the next is opened.
+const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 
 /// While something is in flight, look for acknowledgements at least this often at first …
 const SHORTEST_LOOK: Duration = Duration::from_millis(1);
@@ -66,6 +69,13 @@ impl Session {
                 break ended;
             }
         };
+        if !matches!(ended, Ended::Postgres(_)) {
+            // What was acknowledged last need not be repeated when the process does not come back.
+            let update = self.carrier.engine.final_update(Instant::now());
+            if self.stream.send(update).await.is_ok() {
+                self.note_confirmed(update);
+            }
+        }
         (ended, self.carrier, self.in_hand)
     }
 
@@ -91,10 +101,14 @@ impl Session {
     async fn report(&mut self, now: Instant) -> Result<(), Ended> {
         if let Some(update) = self.carrier.engine.status_update(now) {
             self.stream.send(update).await?;
-            let received = self.carrier.engine.received_lsn();
-            self.carrier.board.confirmed(update.confirmed.lsn(), received);
+            self.note_confirmed(update);
         }
         Ok(())
+    }
+
+    fn note_confirmed(&mut self, update: StatusUpdate) {
+        let received = self.carrier.engine.received_lsn();
+        self.carrier.board.confirmed(update.confirmed.lsn(), received);
     }
 
     /// Deals with frames that are there. True when at least one was. While stopping, only what
@@ -135,7 +149,8 @@ impl Session {
         let look = self.look;
         self.look = (look * 2).min(LONGEST_LOOK);
         if !reads {
-            // Only an acknowledgement can help, and librdkafka wakes whoever waits inside of it.
+            // Only an acknowledgement can help.
+            self.carrier.engine.is_not_reading(now);
             self.carrier.wait_for_kafka(look);
             return Ok(());
         }
@@ -178,7 +193,10 @@ impl Session {
             }
             if let Err(ended) = self.turn(stop).await {
                 tracing::warn!(reason = %ended, "the drain was cut short; events will be repeated");
-                return Ended::Stopped;
+                if matches!(ended, Ended::Postgres(_)) {
+                    return Ended::Stopped;
+                }
+                break;
             }
         }
         if stop.now() == Stopping::Drain {
@@ -236,4 +254,17 @@ pub(crate) async fn outlast(
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+/// Gives what is in flight when PostgreSQL is gone a moment to be acknowledged: what is need not be
+/// sent again, and does not land behind its own repeat.
+pub(crate) async fn settle(carrier: &mut Carrier, stop: &StopSignal) {
+    let limit = Instant::now() + SETTLE_LIMIT;
+    while carrier.in_flight() > 0 && Instant::now() < limit && stop.now() == Stopping::No {
+        if carrier.collect(Instant::now()).is_err() {
+            return;
+        }
+        carrier.wait_for_kafka(SHORTEST_LOOK);
+        tokio::task::yield_now().await;
+    }
 }

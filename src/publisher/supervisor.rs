@@ -11,14 +11,13 @@ use super::{
     carrier::Carrier,
     ending::Ended,
     memory::{History, Memory},
-    session::{Session, outlast},
+    session::{Session, outlast, settle},
     stopping::{StopSignal, Stopping},
-    suspects::Suspects,
 };
 use crate::{
     ack::FeedbackTiming,
     fault::{Fault, FaultKind},
-    kafka::Producer,
+    kafka::{Producer, Refusal},
     observe::{Health, Metrics, Readiness, Server},
     outbox::Position,
     postgres::{ReplicationConnection, ReplicationStream, SqlClient, facts},
@@ -93,14 +92,13 @@ impl Supervisor {
                 Err(ended) => ended,
             };
             let fault = ended.fault();
-            self.metrics.connected(Server::Postgres, false);
             self.metrics.session_ended(fault.as_ref().map(|fault| fault.kind));
             if begun.elapsed() >= SETTLED_AFTER {
                 self.transient.reset();
             }
             match (ended, fault) {
                 (Ended::Stopped, _) | (_, None) => break,
-                (Ended::BatchRefused(suspects), Some(fault)) => self.narrow_down(suspects, &fault),
+                (Ended::BatchRefused(refusal), Some(fault)) => self.narrow_down(refusal, &fault),
                 (Ended::Held(_, at), Some(fault)) => self.hold(fault, at).await?,
                 (_, Some(fault)) if fault.kind.is_transient() => self.retry(&fault).await,
                 (_, Some(fault)) => self.hold(fault, None).await?,
@@ -128,15 +126,16 @@ impl Supervisor {
         {
             return Err(Ended::Held(two_servers(), None));
         }
-        if self.memory.enter(history) {
+        if !self.memory.enter(history, system.flushed) {
             return Err(Ended::Held(another_cluster(&history), None));
         }
-        let start = self.memory.start(slot.confirmed, system.flushed);
+        let start = self.memory.start(slot.confirmed);
         let producer = Producer::start(&config.kafka).map_err(|e| Ended::Held(e.fault(), None))?;
         let stream = ReplicationStream::start(connection, start).await?;
         let now = Instant::now();
         let engine = EngineConfig {
             outbox: config.outbox.clone(),
+            table_oid: facts.table.as_ref().map_or(0, |table| table.oid),
             window: config.publisher.window,
             window_bytes: config.publisher.window_bytes,
             start,
@@ -144,7 +143,6 @@ impl Supervisor {
             timing: FeedbackTiming::for_server(facts.server.wal_sender_timeout),
         };
         let suspects = std::mem::take(&mut self.memory.suspects);
-        self.holding &= !suspects.is_empty();
         tracing::info!(
             slot = %config.postgres.slot,
             start = %start,
@@ -160,22 +158,34 @@ impl Supervisor {
         Ok((stream, Carrier::new(engine, producer, board, suspects, stall_timeout)))
     }
 
-    /// Runs one session to its end, and beyond it when Kafka stalled.
+    /// Runs one session to its end, and beyond it while Kafka still has something to say.
     async fn drive(&mut self, session: Session) -> Ended {
         let (mut ended, mut carrier, in_hand) = session.run(&mut self.stop).await;
-        if let Ended::Stalled(fault) = &ended {
-            self.metrics.connected(Server::Postgres, false);
-            tracing::warn!(
-                kind = fault.kind.label(),
-                "{fault}; the replication connection is closed until Kafka is back"
-            );
-            ended = self.wait_for_kafka(&mut carrier, in_hand, ended).await;
+        self.metrics.connected(Server::Postgres, false);
+        match &ended {
+            Ended::Stalled(fault) => {
+                tracing::warn!(
+                    kind = fault.kind.label(),
+                    "{fault}; the replication connection is closed until Kafka is back"
+                );
+                ended = self.wait_for_kafka(&mut carrier, in_hand, ended).await;
+            }
+            Ended::Postgres(_) => settle(&mut carrier, &self.stop).await,
+            _ => {}
         }
-        self.memory.leave(carrier.engine.confirmed().lsn());
-        if carrier.is_clear() {
+        let engine = &carrier.engine;
+        self.memory.leave(engine.confirmed().lsn(), engine.received_lsn());
+        if carrier.is_settled() {
+            // All of the open transaction that was read is acknowledged. Without this a transaction
+            // that Kafka cannot take within the stall timeout would begin anew for ever.
+            let next = engine.next_position();
+            self.memory.acknowledged_before = next.or(self.memory.acknowledged_before);
+        }
+        self.holding = carrier.board.is_held();
+        if !self.holding {
             self.held.reset();
         }
-        carrier.abandon();
+        self.memory.suspects = carrier.abandon();
         ended
     }
 
@@ -194,10 +204,15 @@ impl Supervisor {
         }
     }
 
-    /// Kafka refused a batch: the next session sends its events alone.
-    fn narrow_down(&mut self, suspects: Suspects, fault: &Fault) {
-        tracing::info!(suspects = suspects.len(), "{fault}");
-        self.memory.suspects = suspects;
+    /// Kafka refused a batch: the next session sends its events alone, and smaller batches.
+    ///
+    /// Smaller, because a topic that takes less than a batch refuses every full one, though each
+    /// of its events is fine.
+    fn narrow_down(&mut self, refusal: Refusal, fault: &Fault) {
+        tracing::info!(suspects = self.memory.suspects.len(), "{fault}");
+        if refusal == Refusal::TooLarge {
+            self.config.kafka.halve_batches();
+        }
     }
 
     /// What time may cure: wait a little, try again, without end.
@@ -223,19 +238,19 @@ impl Supervisor {
 
     /// What a person has to cure: say so, keep saying so, and try again with growing waits.
     async fn hold(&mut self, fault: Fault, at: Option<Position>) -> Result<(), Fault> {
-        let ends_at_start = matches!(fault.kind, FaultKind::Settings | FaultKind::Rights);
-        if self.config.publisher.exit_on_fault || (ends_at_start && !self.has_run) {
-            return Err(fault);
-        }
         if fault.kind.is_transient() {
             self.retry(&fault).await;
             return Ok(());
+        }
+        let ends_at_start = matches!(fault.kind, FaultKind::Settings | FaultKind::Rights);
+        if self.config.publisher.exit_on_fault || (ends_at_start && !self.has_run) {
+            return Err(fault);
         }
         self.holding = true;
         self.show(&fault);
         if let Some(position) = at {
             self.memory.acknowledged_before = Some(position);
-            self.memory.suspects = Suspects::just(position);
+            self.memory.suspects.insert(position);
         }
         let wait = self.held.next_wait();
         tracing::error!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::outbox::Position;
+use crate::{outbox::Position, wal::Lsn};
 
 /// Events that have to be sent alone before anybody can say which one Kafka refuses.
 ///
@@ -12,11 +12,6 @@ use crate::outbox::Position;
 pub(crate) struct Suspects(BTreeSet<Position>);
 
 impl Suspects {
-    /// One suspect: the event that was refused alone.
-    pub(crate) fn just(position: Position) -> Suspects {
-        Suspects(BTreeSet::from([position]))
-    }
-
     pub(crate) fn insert(&mut self, position: Position) {
         self.0.insert(position);
     }
@@ -30,6 +25,11 @@ impl Suspects {
     /// Kafka acknowledged the event.
     pub(crate) fn acquit(&mut self, position: Position) {
         self.0.remove(&position);
+    }
+
+    /// Events of transactions that committed before `start` do not come again.
+    pub(crate) fn forget_before(&mut self, start: Lsn) {
+        self.0.retain(|position| position.commit_lsn >= start);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
