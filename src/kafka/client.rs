@@ -8,8 +8,9 @@ use super::{Config, Error, OptionValue};
 const DEFAULTS: [(&str, &str); 8] = [
     ("client.id", "postrider"),
     ("compression.type", "lz4"),
-    // librdkafka fills batches by itself under load; this is the latency of a lone record.
-    ("linger.ms", "1"),
+    // How long a lone record waits for company. At 100,000 events a second over 12 partitions, 1 ms
+    // makes batches of 8 and costs a third more CPU than this.
+    ("linger.ms", "5"),
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
     // Gentle to a broker that is gone, and back soon after it is.
