@@ -25,13 +25,14 @@ const BATCH_SIZE: u32 = 1_000_000;
 const SMALLEST_BATCH: u32 = 16_384;
 
 impl Config {
-    /// Lets the next producer make batches of half the size.
-    pub fn halve_batches(&mut self) {
+    /// Lets the next producer make batches of half the size; how many bytes that is.
+    pub fn halve_batches(&mut self) -> u32 {
         let name = "batch.size";
         let now = self.options.get(name).and_then(|value| value.expose().parse().ok());
         let half =
             (now.unwrap_or(BATCH_SIZE) / 2).max(SMALLEST_BATCH.min(now.unwrap_or(BATCH_SIZE)));
         self.options.insert(name.to_owned(), super::OptionValue::new(half.to_string()));
+        half
     }
 }
 

@@ -70,9 +70,9 @@ impl Flights {
         self.in_flight
     }
 
-    /// When the oldest one in flight was sent.
-    pub(crate) fn oldest_sent_at(&self) -> Option<Instant> {
-        self.queue.front().and_then(|front| front.as_ref()).map(|flight| flight.sent_at)
+    /// The oldest one in flight.
+    pub(crate) fn oldest(&self) -> Option<&Flight> {
+        self.queue.front().and_then(Option::as_ref)
     }
 }
 
@@ -97,9 +97,12 @@ mod tests {
             flights.depart(flight(start + Duration::from_secs(second as u64)));
         }
         assert!(flights.arrive(1).is_some());
-        assert_eq!(flights.oldest_sent_at(), Some(start));
+        assert_eq!(flights.oldest().map(|flight| flight.sent_at), Some(start));
         assert!(flights.arrive(0).is_some());
-        assert_eq!(flights.oldest_sent_at(), Some(start + Duration::from_secs(2)));
+        assert_eq!(
+            flights.oldest().map(|flight| flight.sent_at),
+            Some(start + Duration::from_secs(2))
+        );
         assert_eq!((flights.len(), flights.next_number()), (1, 3));
     }
 

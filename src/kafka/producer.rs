@@ -196,6 +196,11 @@ impl Producer {
         }
     }
 
+    /// Which event the oldest record on its way is.
+    pub fn oldest_position(&self) -> Option<Position> {
+        self.flights.oldest().map(|flight| flight.position)
+    }
+
     /// What librdkafka complained of last, unless something was acknowledged since: for people.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
@@ -214,7 +219,7 @@ impl Producer {
 
     /// When the oldest record on its way was sent.
     pub fn oldest_sent_at(&self) -> Option<Instant> {
-        self.flights.oldest_sent_at()
+        self.flights.oldest().map(|flight| flight.sent_at)
     }
 
     /// The topic's name.

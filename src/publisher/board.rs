@@ -31,6 +31,8 @@ pub(crate) struct Board {
     confirmed: Option<Lsn>,
     /// Set while a fault of an earlier session is not overcome: it keeps us from being ready.
     held: bool,
+    /// PostgreSQL is gone: the supervisor says what is wrong, and nothing here makes it right.
+    detached: bool,
     begun_at: Instant,
     next_at: Instant,
 }
@@ -45,11 +47,17 @@ impl Board {
             retries: 0,
             confirmed: None,
             held,
+            detached: false,
             begun_at: now,
             next_at: now,
         };
         board.metrics.connected(Server::Postgres, true);
         board
+    }
+
+    /// The replication connection is closed; only acknowledgements are waited for.
+    pub(super) fn detach(&mut self) {
+        self.detached = true;
     }
 
     /// The session's loop went round.
@@ -69,8 +77,9 @@ impl Board {
 
     /// What held the publisher is over when something is acknowledged, or nothing has gone wrong
     /// for a while.
-    pub(super) fn release(&mut self, acknowledged: bool, now: Instant) {
-        if self.held && (acknowledged || now.duration_since(self.begun_at) >= PROBATION) {
+    pub(super) fn release(&mut self, acknowledged: bool, waiting: Duration, now: Instant) {
+        let is_quiet = waiting.is_zero() && now.duration_since(self.begun_at) >= PROBATION;
+        if self.held && !self.detached && (acknowledged || is_quiet) {
             tracing::info!("what held the publisher is overcome; publishing goes on");
             self.held = false;
         }
@@ -128,7 +137,7 @@ impl Board {
     }
 
     fn ready(&self, waiting: Duration, producer: &Producer) {
-        if self.held {
+        if self.held || self.detached {
             return;
         }
         if waiting >= PATIENCE {

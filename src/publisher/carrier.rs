@@ -83,10 +83,14 @@ impl Carrier {
         self.producer.in_flight()
     }
 
-    /// Whether everything that was sent is acknowledged. Then the engine's next position is what
-    /// comes first in the next session.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.producer.in_flight() == 0 && self.failure.is_none()
+    /// The first event that is not known to be acknowledged: the oldest in flight, else the next of
+    /// the open transaction. `None` outside of a transaction, and after a failure: what was refused
+    /// is not in flight and not acknowledged either.
+    pub(crate) fn first_unacknowledged(&self) -> Option<Position> {
+        match self.failure {
+            Some(_) => None,
+            None => self.producer.oldest_position().or_else(|| self.engine.next_position()),
+        }
     }
 
     /// Waits for acknowledgements.
@@ -121,11 +125,15 @@ impl Carrier {
             }
             any = true;
         }
-        if self.suspects.is_empty() {
-            self.board.release(any && self.failure.is_none(), now);
+        let waiting = self.waiting(now);
+        if !self.suspects.is_empty() {
+            // A row that was no event, or was passed over by a person, never comes again.
+            self.suspects.forget_before(self.engine.confirmed().lsn());
+        }
+        if self.suspects.is_empty() && self.failure.is_none() {
+            self.board.release(any, waiting, now);
         }
         self.board.turn();
-        let waiting = self.waiting(now);
         self.board.write(&self.engine, &self.producer, waiting, now);
         self.failed(now)?;
         Ok(any)

@@ -78,7 +78,7 @@ fn a_refusal_under_load_is_told_from_a_broken_producer() {
         bench.cluster.request_errors(RDKafkaApiKey::Produce, &[TOO_LARGE]);
         let ended = (200..1_000_000).find_map(|number| bench.publish(number).err()).unwrap();
         assert!(matches!(ended, Ended::BatchRefused(Refusal::TooLarge)), "{ended:?}");
-        assert!(!bench.carrier.is_settled());
+        assert_eq!(bench.carrier.first_unacknowledged(), None);
         assert!(!bench.carrier.abandon().is_empty());
     }
 }
@@ -114,9 +114,22 @@ fn an_innocent_suspect_goes_alone_and_what_held_the_publisher_is_over() {
     assert!(bench.carrier.board.is_held());
     bench.publish(2).unwrap();
     bench.land().unwrap();
-    assert!(bench.carrier.is_settled());
+    assert_eq!(bench.carrier.first_unacknowledged(), Some(position(3)));
     assert!(!bench.carrier.board.is_held());
     assert!(bench.carrier.abandon().is_empty());
+}
+
+#[test]
+fn the_first_event_not_acknowledged_is_the_oldest_in_flight_or_the_next() {
+    let mut bench = Bench::new(Suspects::default());
+    assert_eq!(bench.carrier.first_unacknowledged(), Some(position(0)));
+    bench.publish(0).unwrap();
+    bench.land().unwrap();
+    assert_eq!(bench.carrier.first_unacknowledged(), Some(position(1)));
+    bench.cluster.broker_down(1).unwrap();
+    bench.publish(50).unwrap();
+    bench.publish(100).unwrap();
+    assert_eq!(bench.carrier.first_unacknowledged(), Some(position(1)));
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use super::suspects::Suspects;
 use crate::{outbox::Position, wal::Lsn};
 
-/// One cluster's history; positions compare only within it.
+/// What positions compare within: one timeline of one cluster, and one table, because the ordinal in
+/// a position counts the rows of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct History {
     pub(crate) system_identifier: u64,
     pub(crate) timeline: u32,
+    /// The outbox table's oid today.
+    pub(crate) table_oid: u32,
 }
 
 /// What is known beyond what the slot says. It spares repeats and puts refused events in order; to
@@ -29,8 +32,8 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// A session on this history begins, on a server whose WAL ends at `flushed`. What was learnt
-    /// on another timeline, or on WAL that is there no more, is forgotten: its positions mean
-    /// nothing here. False when the system is another one than before; then nothing changes.
+    /// on another timeline, of another table, or on WAL that is there no more, is forgotten: its
+    /// positions mean nothing here. False when the system is another one than before; then nothing changes.
     #[must_use]
     pub(crate) fn enter(&mut self, history: History, flushed: Lsn) -> bool {
         if self.history.is_some_and(|b| b.system_identifier != history.system_identifier) {
@@ -52,10 +55,18 @@ impl Memory {
         start
     }
 
-    /// A session ended with these positions.
-    pub(crate) fn leave(&mut self, confirmed: Lsn, received: Lsn) {
+    /// A session ended with these positions. `unacknowledged` is the first event that is not known
+    /// to be acknowledged, where that is known at all. It may lie before what an earlier session
+    /// has left; that stays true.
+    pub(crate) fn leave(
+        &mut self,
+        confirmed: Lsn,
+        received: Lsn,
+        unacknowledged: Option<Position>,
+    ) {
         self.confirmed = Some(confirmed);
         self.received = self.received.max(received);
+        self.acknowledged_before = self.acknowledged_before.max(unacknowledged);
     }
 }
 
@@ -63,7 +74,7 @@ impl Memory {
 mod tests {
     use super::*;
 
-    const HERE: History = History { system_identifier: 7, timeline: 1 };
+    const HERE: History = History { system_identifier: 7, timeline: 1, table_oid: 9 };
 
     fn lsn(byte: u64) -> Lsn {
         Lsn::new(byte)
@@ -77,8 +88,7 @@ mod tests {
     fn learnt() -> Memory {
         let mut memory = Memory::default();
         assert!(memory.enter(HERE, lsn(40)));
-        memory.leave(lsn(50), lsn(60));
-        memory.acknowledged_before = Some(at(55));
+        memory.leave(lsn(50), lsn(60), Some(at(55)));
         memory.suspects.insert(at(55));
         memory
     }
@@ -108,11 +118,24 @@ mod tests {
     }
 
     #[test]
-    fn another_timeline_makes_it_forget_all() {
+    fn another_timeline_or_table_makes_it_forget_all() {
+        for other in [History { timeline: 2, ..HERE }, History { table_oid: 10, ..HERE }] {
+            let mut memory = learnt();
+            assert!(memory.enter(other, lsn(100)));
+            assert_eq!(memory.start(lsn(10)), lsn(10));
+            assert!(memory.acknowledged_before.is_none() && memory.suspects.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_session_that_got_less_far_takes_nothing_back() {
         let mut memory = learnt();
-        assert!(memory.enter(History { timeline: 2, ..HERE }, lsn(100)));
-        assert_eq!(memory.start(lsn(10)), lsn(10));
-        assert!(memory.acknowledged_before.is_none() && memory.suspects.is_empty());
+        for less in [None, Some(at(52))] {
+            memory.leave(lsn(50), lsn(60), less);
+            assert_eq!(memory.acknowledged_before, Some(at(55)));
+        }
+        memory.leave(lsn(50), lsn(60), Some(at(57)));
+        assert_eq!(memory.acknowledged_before, Some(at(57)));
     }
 
     #[test]

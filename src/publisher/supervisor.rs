@@ -120,8 +120,11 @@ impl Supervisor {
         self.health.turn();
         let mut connection = ReplicationConnection::connect(&config.postgres).await?;
         let system = connection.identify_system().await?;
-        let history =
-            History { system_identifier: system.system_identifier, timeline: system.timeline };
+        let history = History {
+            system_identifier: system.system_identifier,
+            timeline: system.timeline,
+            table_oid: facts.table.as_ref().map_or(0, |table| table.oid),
+        };
         if (slot.system_identifier, slot.timeline) != (history.system_identifier, history.timeline)
         {
             return Err(Ended::Held(two_servers(), None));
@@ -135,7 +138,7 @@ impl Supervisor {
         let now = Instant::now();
         let engine = EngineConfig {
             outbox: config.outbox.clone(),
-            table_oid: facts.table.as_ref().map_or(0, |table| table.oid),
+            table_oid: history.table_oid,
             window: config.publisher.window,
             window_bytes: config.publisher.window_bytes,
             start,
@@ -162,8 +165,10 @@ impl Supervisor {
     async fn drive(&mut self, session: Session) -> Ended {
         let (mut ended, mut carrier, in_hand) = session.run(&mut self.stop).await;
         self.metrics.connected(Server::Postgres, false);
+        carrier.board.detach();
         match &ended {
             Ended::Stalled(fault) => {
+                self.show(fault);
                 tracing::warn!(
                     kind = fault.kind.label(),
                     "{fault}; the replication connection is closed until Kafka is back"
@@ -173,14 +178,11 @@ impl Supervisor {
             Ended::Postgres(_) => settle(&mut carrier, &self.stop).await,
             _ => {}
         }
+        // Without the event a transaction that Kafka cannot take within the stall timeout, or between
+        // two cuts of the network, would begin anew for ever.
+        let first = carrier.first_unacknowledged();
         let engine = &carrier.engine;
-        self.memory.leave(engine.confirmed().lsn(), engine.received_lsn());
-        if carrier.is_settled() {
-            // All of the open transaction that was read is acknowledged. Without this a transaction
-            // that Kafka cannot take within the stall timeout would begin anew for ever.
-            let next = engine.next_position();
-            self.memory.acknowledged_before = next.or(self.memory.acknowledged_before);
-        }
+        self.memory.leave(engine.confirmed().lsn(), engine.received_lsn(), first);
         self.holding = carrier.board.is_held();
         if !self.holding {
             self.held.reset();
@@ -211,7 +213,8 @@ impl Supervisor {
     fn narrow_down(&mut self, refusal: Refusal, fault: &Fault) {
         tracing::info!(suspects = self.memory.suspects.len(), "{fault}");
         if refusal == Refusal::TooLarge {
-            self.config.kafka.halve_batches();
+            let batch_size = self.config.kafka.halve_batches();
+            tracing::info!(batch_size, "batches are smaller from now on");
         }
     }
 
