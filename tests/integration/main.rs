@@ -9,6 +9,7 @@
 mod columns;
 mod crash;
 mod delivery;
+mod facts;
 mod harness;
 mod lifecycle;
 mod network;
