@@ -15,6 +15,7 @@ mod lifecycle;
 mod network;
 mod outage;
 mod refusal;
+mod renames;
 mod servers;
 mod settings;
 mod startup;
