@@ -232,7 +232,11 @@ impl Supervisor {
             }
             _ => {
                 let wait = self.transient.next_jittered(fastrand::f64());
-                tracing::info!(kind = fault.kind.label(), retry_ms = wait.as_millis(), "{fault}");
+                tracing::info!(
+                    kind = fault.kind.label(),
+                    retry_ms = wait.as_millis() as u64,
+                    "{fault}"
+                );
                 wait
             }
         };

@@ -1,4 +1,4 @@
-//! The network between publisher and PostgreSQL: cut, or a few bytes at a time.
+//! The network between publisher and PostgreSQL: cut, a few bytes at a time, or garbled.
 
 use std::time::Duration;
 
@@ -41,4 +41,29 @@ fn a_stream_that_arrives_a_few_bytes_at_a_time_is_read_whole() {
     stage.confirmed();
     assert_eq!(publisher.terminate(), 0);
     assert_eq!(stage.check(stage.rows(), Vec::new()).repeats, 0);
+}
+
+#[test]
+fn bytes_that_are_no_pgoutput_hold_and_nothing_is_skipped() {
+    let (stage, proxy) = behind_a_proxy();
+    stage.set("refused.first_wait", "\"500ms\"");
+    stage.set("refused.longest_wait", "\"500ms\"");
+    let publisher = stage.run();
+    publisher.allow("the server sent a message in which");
+    stage.sql().run(&stage.insert("before", "'k'", "'{}'"));
+    stage.records_when(&publisher, 1);
+
+    proxy.garble(true);
+    stage.sql().run(&stage.insert("garbled", "'k'", "'{}'"));
+    publisher.holds("the row of an Insert has the unknown tag 'Z'");
+    stage.sql().run(&stage.insert("behind", "'k'", "'{}'"));
+    assert_eq!(publisher.get("/livez").map(|(status, _)| status), Some(200));
+    assert_eq!(stage.topics.count(&stage.topic_name("orders")), 1);
+
+    proxy.garble(false);
+    publisher.ready();
+    stage.records_when(&publisher, 3);
+    stage.confirmed();
+    assert_eq!(publisher.terminate(), 0);
+    stage.check(stage.rows(), Vec::new());
 }
