@@ -148,6 +148,26 @@ pub enum Error {
         /// `unlogged` or `temporary`.
         persistence: &'static str,
     },
+    /// A partition of the outbox table writes no WAL.
+    #[error("partition {leaf} of table {table} is {what}, its rows never reach a slot")]
+    SilentLeaf {
+        /// The outbox table as written in SQL.
+        table: String,
+        /// The partition as written in SQL.
+        leaf: String,
+        /// What it is: `unlogged`.
+        what: String,
+        /// The statement that mends it.
+        remedy: String,
+    },
+    /// Rows of another table are rows of the outbox table for SQL, but not in the stream.
+    #[error("table {child} inherits from {table}, its rows come under its own name and are lost")]
+    Inherited {
+        /// The outbox table as written in SQL.
+        table: String,
+        /// The table that inherits, as written in SQL.
+        child: String,
+    },
     /// The publication does not exist.
     #[error("publication {publication:?} does not exist")]
     PublicationMissing {
@@ -165,6 +185,16 @@ pub enum Error {
         why: String,
         /// The statement that mends it.
         remedy: String,
+    },
+    /// The outbox table's rows appear under the name of the table that it is a partition of.
+    #[error("publication {publication:?} delivers the rows of {table} as rows of {root}")]
+    PublishedAsRoot {
+        /// The publication.
+        publication: String,
+        /// The outbox table as written in SQL.
+        table: String,
+        /// The table under whose name they appear, as written in SQL.
+        root: String,
     },
     /// Another process holds the slot.
     #[error("replication slot {slot:?} is in use{}", pid.map_or_else(String::new, |pid| format!(" by process {pid}")))]
@@ -201,6 +231,12 @@ pub enum Error {
         slot: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// The slot sends prepared transactions before they are committed.
+    #[error("replication slot {slot:?} cannot be used: it decodes at PREPARE (two_phase = true)")]
+    SlotTwoPhase {
+        /// The slot.
+        slot: String,
     },
     /// The slot is older than the publication has been there.
     #[error("replication slot {slot:?} exists but publication {publication:?} does not")]

@@ -122,6 +122,9 @@ pub struct PublicationFacts {
     pub others: bool,
     /// Whether rows of partitions appear as rows of the root.
     pub via_root: bool,
+    /// The table, quoted as SQL needs it, that the outbox is a partition of and under whose name
+    /// its rows appear.
+    pub via: Option<String>,
     /// Whether the table, under its own name, is in it.
     pub includes_table: bool,
     /// Tables in it beside the outbox: those visible in pg_publication_tables.
@@ -143,6 +146,21 @@ pub struct TableFacts {
     pub persistence: Persistence,
     /// Its columns in order.
     pub columns: Vec<ColumnFacts>,
+    /// Its partitions, or the tables that inherit from it, and theirs; the nearest first.
+    pub below: Vec<ChildFacts>,
+}
+
+/// A partition of the outbox table, or a table that inherits from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildFacts {
+    /// Its name, quoted as SQL needs it.
+    pub name: String,
+    /// The name of what it is a partition of or inherits from, likewise.
+    pub parent: String,
+    /// What it is.
+    pub kind: TableKind,
+    /// Whether its rows are in the WAL.
+    pub persistence: Persistence,
 }
 
 /// The kind of relation.

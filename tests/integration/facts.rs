@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::harness::{Postgres, Publisher, Stage, TABLE, Turn, eventually, kafka, toml_text};
 
 /// A partitioned outbox. The last leaf has its columns in another order, and one dropped.
-const PARTITIONED: &str = "
+pub const PARTITIONED: &str = "
     create sequence seq;
     create table outbox (
         id text, aggregatetype text, aggregateid text, type text default 'made', payload json,
@@ -21,7 +21,7 @@ const PARTITIONED: &str = "
     alter table outbox attach partition outbox_3 for values in (3)";
 
 /// A stage whose held publisher looks again soon.
-fn impatient() -> Stage<'static> {
+pub fn impatient() -> Stage<'static> {
     let stage = Stage::new();
     stage.set("refused.first_wait", "'300ms'");
     stage.set("refused.longest_wait", "'500ms'");
@@ -30,20 +30,20 @@ fn impatient() -> Stage<'static> {
 
 /// Runs what only a superuser may.
 #[track_caller]
-fn as_superuser(stage: &Stage<'_>, sql: &str) {
+pub fn as_superuser(stage: &Stage<'_>, sql: &str) {
     stage.postgres.sql(&stage.name).run(sql);
 }
 
 /// A start refused with 76, and a publisher that holds for the same reason.
-struct Refused {
-    publisher: Publisher,
-    hint: String,
+pub struct Refused {
+    pub publisher: Publisher,
+    pub hint: String,
 }
 
 /// `run --exit-on-fault` leaves with 76 and a sentence with all of `parts`; plain `run` holds with
 /// the same sentence and hint.
 #[track_caller]
-fn refused(stage: &Stage<'_>, parts: &[&str]) -> Refused {
+pub fn refused(stage: &Stage<'_>, parts: &[&str]) -> Refused {
     let said = stage.run_and_leave();
     said.refuses(76, parts);
     let mut last = said.err.lines().rev();
@@ -61,7 +61,7 @@ fn refused(stage: &Stage<'_>, parts: &[&str]) -> Refused {
 impl Refused {
     /// The statement in the hint: what stands after "run", up to what follows it.
     #[track_caller]
-    fn statement(&self) -> &str {
+    pub fn statement(&self) -> &str {
         let (_, rest) = self.hint.split_once("run ").expect("the hint has a statement");
         let end = ["; rows", ", then"].iter().filter_map(|end| rest.find(end)).min();
         &rest[..end.unwrap_or(rest.len())]
@@ -69,13 +69,13 @@ impl Refused {
 
     /// The hint's statement makes the held publisher go on, and rows from then on are delivered.
     #[track_caller]
-    fn mended_by_its_hint(&self, stage: &Stage<'_>) {
+    pub fn mended_by_its_hint(&self, stage: &Stage<'_>) {
         as_superuser(stage, self.statement());
         self.goes_on(stage);
     }
 
     #[track_caller]
-    fn goes_on(&self, stage: &Stage<'_>) {
+    pub fn goes_on(&self, stage: &Stage<'_>) {
         self.publisher.ready();
         one_more(stage, &self.publisher);
     }

@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod facts;
 mod harness;
+mod leaves;
 mod lifecycle;
 mod network;
 mod outage;

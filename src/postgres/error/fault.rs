@@ -35,10 +35,14 @@ impl Error {
             Error::SlotMissing { .. }
             | Error::SlotInvalidated { .. }
             | Error::SlotUnusable { .. }
+            | Error::SlotTwoPhase { .. }
             | Error::SlotWithoutPublication { .. } => FaultKind::Slot,
             Error::PublicationMissing { .. }
             | Error::TableDropped { .. }
             | Error::NotPublished { .. }
+            | Error::PublishedAsRoot { .. }
+            | Error::SilentLeaf { .. }
+            | Error::Inherited { .. }
             | Error::NotPermanent { .. } => FaultKind::Publication,
             Error::Protocol(_) => FaultKind::Protocol,
         }
@@ -92,7 +96,17 @@ impl Error {
                 inserted into"
                 .into(),
             Error::NotPermanent { table, .. } => format!("run ALTER TABLE {table} SET LOGGED"),
-            Error::NotPublished { remedy, .. } => {
+            Error::Inherited { table, child } => format!(
+                "run ALTER TABLE {child} NO INHERIT {table}, then insert into {table} alone, or \
+                 make a partitioned table with {child} as a partition"
+            ),
+            Error::PublishedAsRoot { publication, root, .. } => format!(
+                "set outbox.table to {root}, or run ALTER PUBLICATION {} SET \
+                 (publish_via_partition_root = false); rows written meanwhile do not come through \
+                 the slot",
+                quote::name(publication)
+            ),
+            Error::NotPublished { remedy, .. } | Error::SilentLeaf { remedy, .. } => {
                 format!("run {remedy}; rows written meanwhile do not come through the slot")
             }
             _ => self.slot_hint(),
@@ -123,6 +137,11 @@ impl Error {
             Error::SlotUnusable { .. } => "set postgres.slot to a name of its own and run \
                 `postrider init`"
                 .into(),
+            Error::SlotTwoPhase { slot } => format!(
+                "once it is drained, run SELECT pg_drop_replication_slot({}), then `postrider \
+                 init`; a new slot begins at its creation and misses what was written before",
+                quote::literal(slot)
+            ),
             Error::SlotWithoutPublication { slot, .. } => format!(
                 "rows written before the publication never come through this slot: run SELECT \
                  pg_drop_replication_slot({}), then `postrider init`",

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use super::{
-    ColumnFacts, Facts, Names, Persistence, PublicationFacts, ServerFacts, SlotFacts, TableFacts,
-    TableKind, WalStatus,
+    ChildFacts, ColumnFacts, Facts, Names, Persistence, PublicationFacts, ServerFacts, SlotFacts,
+    TableFacts, TableKind, WalStatus,
 };
 use crate::postgres::{
     Config, Error, SqlClient, quote,
@@ -54,6 +54,24 @@ FROM pg_catalog.pg_attribute
 WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
 ORDER BY attnum";
 
+/// pg_partition_tree knows partitions only, and waits for whoever alters one of them.
+const BELOW: &str = "
+WITH RECURSIVE below AS (
+    SELECT inhrelid, inhparent, 1 AS depth FROM pg_catalog.pg_inherits WHERE inhparent = $1
+    UNION
+    SELECT next.inhrelid, next.inhparent, below.depth + 1
+    FROM pg_catalog.pg_inherits AS next JOIN below ON next.inhparent = below.inhrelid
+)
+SELECT schema.nspname::text AS schema, class.relname::text AS name,
+       parent_schema.nspname::text AS parent_schema, parent.relname::text AS parent_name,
+       class.relkind::text AS kind, class.relpersistence::text AS persistence
+FROM below
+JOIN pg_catalog.pg_class AS class ON class.oid = below.inhrelid
+JOIN pg_catalog.pg_namespace AS schema ON schema.oid = class.relnamespace
+JOIN pg_catalog.pg_class AS parent ON parent.oid = below.inhparent
+JOIN pg_catalog.pg_namespace AS parent_schema ON parent_schema.oid = parent.relnamespace
+ORDER BY below.depth, schema.nspname, class.relname";
+
 /// The entry of the table itself (pg_publication_rel) tells a column list from no list, which the
 /// view pg_publication_tables does not; the view knows schemas, ALL TABLES and partition roots.
 const PUBLICATION: &str = "
@@ -62,6 +80,7 @@ SELECT publication.oid,
        publication.pubinsert AS inserts,
        publication.pubupdate OR publication.pubdelete OR publication.pubtruncate AS others,
        publication.pubviaroot AS via_root,
+       via.schema AS via_schema, via.name AS via_name,
        listed.outbox > 0 AS includes_table,
        listed.everything - listed.outbox AS other_tables,
        listed.filter AS row_filter,
@@ -78,6 +97,17 @@ FROM pg_catalog.pg_publication AS publication,
               LATERAL (SELECT entry.schemaname = $2 AND entry.tablename = $3 AS yes) AS ours
          WHERE entry.pubname = publication.pubname
      ) AS listed
+     LEFT JOIN LATERAL (
+         SELECT entry.schemaname::text AS schema, entry.tablename::text AS name
+         FROM pg_catalog.pg_partition_ancestors($4::oid) WITH ORDINALITY AS above (oid, steps)
+         JOIN pg_catalog.pg_class AS class ON class.oid = above.oid
+         JOIN pg_catalog.pg_namespace AS schema ON schema.oid = class.relnamespace
+         JOIN pg_catalog.pg_publication_tables AS entry
+             ON entry.schemaname = schema.nspname AND entry.tablename = class.relname
+         WHERE entry.pubname = publication.pubname AND publication.pubviaroot AND above.oid <> $4
+         ORDER BY above.steps DESC
+         LIMIT 1
+     ) AS via ON true
 WHERE publication.pubname = $1";
 
 const SLOT: &str = "
@@ -146,16 +176,31 @@ async fn table(client: &SqlClient, schema: &str, name: &str) -> Result<Option<Ta
     };
     let oid: u32 = column(&row, "oid")?;
     let columns = client.query(doing, COLUMNS, &[&oid]).await?;
+    let below = client.query(doing, BELOW, &[&oid]).await?;
     Ok(Some(TableFacts {
         oid,
         kind: table_kind(column(&row, "kind")?),
-        persistence: match column(&row, "persistence")? {
-            "u" => Persistence::Unlogged,
-            "t" => Persistence::Temporary,
-            _ => Persistence::Permanent,
-        },
+        persistence: persistence(column(&row, "persistence")?),
         columns: columns.iter().map(column_facts).collect::<Result<_, Error>>()?,
+        below: below.iter().map(child_facts).collect::<Result<_, Error>>()?,
     }))
+}
+
+fn child_facts(row: &Row) -> Result<ChildFacts, Error> {
+    Ok(ChildFacts {
+        name: quote::qualified(column(row, "schema")?, column(row, "name")?),
+        parent: quote::qualified(column(row, "parent_schema")?, column(row, "parent_name")?),
+        kind: table_kind(column(row, "kind")?),
+        persistence: persistence(column(row, "persistence")?),
+    })
+}
+
+fn persistence(relpersistence: &str) -> Persistence {
+    match relpersistence {
+        "u" => Persistence::Unlogged,
+        "t" => Persistence::Temporary,
+        _ => Persistence::Permanent,
+    }
 }
 
 fn table_kind(relkind: &str) -> TableKind {
@@ -191,12 +236,15 @@ async fn publication(
     let Some(row) = client.query_opt(doing, PUBLICATION, &parameters).await? else {
         return Ok(None);
     };
+    let via: (Option<&str>, Option<&str>) =
+        (column(&row, "via_schema")?, column(&row, "via_name")?);
     Ok(Some(PublicationFacts {
         oid: column(&row, "oid")?,
         all_tables: column(&row, "all_tables")?,
         inserts: column(&row, "inserts")?,
         others: column(&row, "others")?,
         via_root: column(&row, "via_root")?,
+        via: via.0.zip(via.1).map(|(schema, name)| quote::qualified(schema, name)),
         includes_table: column(&row, "includes_table")?,
         other_tables: column(&row, "other_tables")?,
         row_filter: column(&row, "row_filter")?,

@@ -1,7 +1,8 @@
 //! The verdict: may a stream start on these facts, and if not, what is the root cause.
 
 use super::{
-    Facts, Persistence, PublicationFacts, SlotFacts, StartPoint, TableFacts, TableKind, WalStatus,
+    ChildFacts, Facts, Persistence, PublicationFacts, SlotFacts, StartPoint, TableFacts, TableKind,
+    WalStatus,
 };
 use crate::postgres::{Error, quote};
 
@@ -44,17 +45,46 @@ impl Facts {
     /// Whether the table's rows can reach a slot.
     pub(crate) fn judge_table(&self) -> Result<(), Error> {
         let table = self.names.table.clone();
-        let Some(TableFacts { kind, persistence, .. }) = self.table else {
+        let Some(TableFacts { kind, persistence, below, .. }) = &self.table else {
             return Err(self.missing_table());
         };
         if let TableKind::Other(kind) = kind {
             return Err(Error::NotATable { table, kind });
         }
         match persistence {
-            Persistence::Permanent => Ok(()),
-            Persistence::Unlogged => Err(Error::NotPermanent { table, persistence: "unlogged" }),
-            Persistence::Temporary => Err(Error::NotPermanent { table, persistence: "temporary" }),
+            Persistence::Permanent => {}
+            Persistence::Unlogged => {
+                return Err(Error::NotPermanent { table, persistence: "unlogged" });
+            }
+            Persistence::Temporary => {
+                return Err(Error::NotPermanent { table, persistence: "temporary" });
+            }
         }
+        match (kind, below.first()) {
+            (TableKind::Partitioned, _) => self.judge_leaves(below),
+            (_, Some(child)) => Err(Error::Inherited { table, child: child.name.clone() }),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// Whether every partition that holds rows writes them to the WAL.
+    fn judge_leaves(&self, below: &[ChildFacts]) -> Result<(), Error> {
+        for ChildFacts { name, parent, kind, persistence } in below {
+            let detach = format!("ALTER TABLE {parent} DETACH PARTITION {name}");
+            let (what, remedy) = match (kind, persistence) {
+                // It has no rows of its own.
+                (TableKind::Partitioned, _) => continue,
+                (TableKind::Other(kind), _) => (format!("a {kind}"), detach),
+                (_, Persistence::Unlogged) => {
+                    ("unlogged".to_owned(), format!("ALTER TABLE {name} SET LOGGED"))
+                }
+                (_, Persistence::Temporary) => ("temporary".to_owned(), detach),
+                (TableKind::Table, Persistence::Permanent) => continue,
+            };
+            let (table, leaf) = (self.names.table.clone(), name.clone());
+            return Err(Error::SilentLeaf { table, leaf, what, remedy });
+        }
+        Ok(())
     }
 
     /// A publication that is empty had the table once; with a mistyped name it has another.
@@ -74,6 +104,13 @@ impl Facts {
             let publication = self.names.publication.clone();
             return Err(Error::PublicationMissing { publication });
         };
+        if let Some(root) = publication.via.clone().filter(|_| publication.inserts) {
+            return Err(Error::PublishedAsRoot {
+                publication: self.names.publication.clone(),
+                table: self.names.table.clone(),
+                root,
+            });
+        }
         let Some((why, change)) = self.objection(publication) else { return Ok(()) };
         let remedy = format!("ALTER PUBLICATION {} {change}", quote::name(&self.names.publication));
         Err(Error::NotPublished {
@@ -151,8 +188,11 @@ impl Facts {
         if let Some(reason) = slot.invalidation.clone().or(lost.then(|| "lost".to_owned())) {
             return Err(Error::SlotInvalidated { slot: self.names.slot.clone(), reason });
         }
-        match slot.temporary {
-            true => unusable("it is temporary and goes away with its session".to_owned()),
+        if slot.temporary {
+            return unusable("it is temporary and goes away with its session".to_owned());
+        }
+        match slot.two_phase {
+            true => Err(Error::SlotTwoPhase { slot: self.names.slot.clone() }),
             false => Ok(()),
         }
     }

@@ -1,5 +1,7 @@
 //! Each thing that can be wrong, alone and together with what follows from it.
 
+use Persistence::{Permanent, Temporary, Unlogged};
+
 use super::*;
 use crate::{
     fault::FaultKind,
@@ -31,6 +33,7 @@ fn sound() -> Facts {
             kind: TableKind::Table,
             persistence: Persistence::Permanent,
             columns: vec![],
+            below: vec![],
         }),
         publication: Some(PublicationFacts {
             oid: 2,
@@ -38,6 +41,7 @@ fn sound() -> Facts {
             inserts: true,
             others: false,
             via_root: true,
+            via: None,
             includes_table: true,
             other_tables: 0,
             row_filter: None,
@@ -73,8 +77,24 @@ fn slot(facts: &mut Facts) -> &mut SlotFacts {
     facts.slot.as_mut().unwrap()
 }
 
+type Child = (TableKind, Persistence);
+
+const ROWS: Child = (TableKind::Table, Permanent);
+
+/// Gives the outbox, of this kind, children named `c0`, `c1` and so on.
+fn with_below(facts: &mut Facts, kind: TableKind, children: &[Child]) {
+    let child = |(number, (kind, persistence)): (usize, &Child)| ChildFacts {
+        name: format!("public.c{number}"),
+        parent: "public.outbox".into(),
+        kind: *kind,
+        persistence: *persistence,
+    };
+    table(facts).kind = kind;
+    table(facts).below = children.iter().enumerate().map(child).collect();
+}
+
 /// In the order in which they are to be found.
-const DAMAGES: [(Damage, FaultKind, &str); 20] = [
+const DAMAGES: [(Damage, FaultKind, &str); 27] = [
     (|f| f.server.in_recovery = true, FaultKind::Postgres, "is a standby"),
     (|f| f.server.wal_level = "replica".into(), FaultKind::Settings, "is replica"),
     (
@@ -89,6 +109,28 @@ const DAMAGES: [(Damage, FaultKind, &str); 20] = [
     (|f| table(f).kind = TableKind::Other("view"), FaultKind::Settings, "is a view"),
     (|f| table(f).persistence = Persistence::Unlogged, FaultKind::Publication, "unlogged"),
     (|f| table(f).persistence = Persistence::Temporary, FaultKind::Publication, "temporary"),
+    (
+        |f| with_below(f, TableKind::Partitioned, &[ROWS, (TableKind::Table, Unlogged)]),
+        FaultKind::Publication,
+        "partition public.c1 of table public.outbox is unlogged",
+    ),
+    (
+        |f| with_below(f, TableKind::Partitioned, &[(TableKind::Table, Temporary)]),
+        FaultKind::Publication,
+        "public.c0 of table public.outbox is temporary",
+    ),
+    (
+        |f| {
+            with_below(f, TableKind::Partitioned, &[(TableKind::Other("foreign table"), Permanent)])
+        },
+        FaultKind::Publication,
+        "public.c0 of table public.outbox is a foreign table",
+    ),
+    (
+        |f| with_below(f, TableKind::Table, &[ROWS, (TableKind::Table, Unlogged)]),
+        FaultKind::Publication,
+        "table public.c0 inherits from public.outbox",
+    ),
     (|f| f.publication = None, FaultKind::Publication, "\"p\" does not exist"),
     (|f| publication(f).inserts = false, FaultKind::Publication, "not publish inserts"),
     (
@@ -99,6 +141,19 @@ const DAMAGES: [(Damage, FaultKind, &str); 20] = [
         FaultKind::Publication,
         "under their own names",
     ),
+    (
+        |f| publication(f).via = Some("public.root".into()),
+        FaultKind::Publication,
+        "rows of public.outbox as rows of public.root",
+    ),
+    (
+        |f| {
+            publication(f).via = Some("public.root".into());
+            publication(f).includes_table = false;
+        },
+        FaultKind::Publication,
+        "rows of public.outbox as rows of public.root",
+    ),
     (|f| publication(f).includes_table = false, FaultKind::Publication, "is not in it"),
     (|f| publication(f).row_filter = Some("(a)".into()), FaultKind::Publication, "filter, (a)"),
     (|f| publication(f).has_column_list = true, FaultKind::Publication, "column list"),
@@ -107,6 +162,7 @@ const DAMAGES: [(Damage, FaultKind, &str); 20] = [
     (|f| slot(f).plugin = Some("wal2json".into()), FaultKind::Slot, "wal2json"),
     (|f| slot(f).database = Some("other".into()), FaultKind::Slot, "database \"other\""),
     (|f| slot(f).invalidation = Some("idle".into()), FaultKind::Slot, "invalidated: idle"),
+    (|f| slot(f).two_phase = true, FaultKind::Slot, "two_phase"),
     (|f| slot(f).confirmed_flush_lsn = None, FaultKind::SlotBusy, "not ready"),
     (
         |f| {
@@ -123,6 +179,13 @@ fn sound_facts_give_the_slot_s_own_position() {
     let start = sound().verdict().unwrap();
     assert_eq!(start.confirmed, Lsn::new(100));
     assert_eq!((start.system_identifier, start.timeline), (7, 3));
+}
+
+#[test]
+fn leaves_that_write_wal_are_sound_whatever_is_between_them_and_the_root() {
+    let mut facts = sound();
+    with_below(&mut facts, TableKind::Partitioned, &[(TableKind::Partitioned, Unlogged), ROWS]);
+    facts.verdict().unwrap();
 }
 
 #[test]
