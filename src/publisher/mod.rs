@@ -10,8 +10,10 @@
 //!   engine and the producer; nothing is shared, so nothing is locked.
 //! - `supervisor` starts sessions, tells transient faults from permanent ones, waits and tries
 //!   again.
-//! - [`run`] puts them on a thread of their own beside HTTP, signals and the slot's sampler.
+//! - [`run`] puts them on a thread of their own beside HTTP, signals and the sampler, which looks at
+//!   slot and catalog once a second.
 
+mod alarm;
 mod backoff;
 mod board;
 mod carrier;

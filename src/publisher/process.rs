@@ -9,7 +9,9 @@ use tokio::{
 };
 
 use super::{
-    Settings, sampler,
+    Settings,
+    alarm::alarm,
+    sampler,
     stopping::{StopSignal, Stopping},
     supervisor::Supervisor,
 };
@@ -38,8 +40,9 @@ async fn serve(config: &Settings) -> Result<(), Fault> {
     let mut http_stop = stop.clone();
     let http_end = async move { http_stop.beyond(Stopping::AtOnce).await };
     tokio::spawn(http::serve(listener, metrics.clone(), health.clone(), http_end));
-    tokio::spawn(sampler::sample(config.postgres.clone(), metrics.clone(), stop.clone()));
-    let supervisor = Supervisor::new(config.clone(), metrics, health, stop);
+    let (bell, alarm) = alarm();
+    tokio::spawn(sampler::sample(config.clone(), metrics.clone(), bell, stop.clone()));
+    let supervisor = Supervisor::new(config.clone(), metrics, health, (stop, alarm));
     supervise(supervisor).await
 }
 

@@ -1,11 +1,15 @@
-//! Sampler: looks at the slot's row once a second, on an SQL connection of its own.
+//! Sampler: looks at slot and catalog once a second, on an SQL connection of its own.
 
 use std::time::Duration;
 
-use super::stopping::{StopSignal, Stopping};
+use super::{
+    Settings,
+    alarm::AlarmBell,
+    stopping::{StopSignal, Stopping},
+};
 use crate::{
     observe::{Metrics, SlotSample, SlotState},
-    postgres::{self, SqlClient, lag::Lag},
+    postgres::{self, SqlClient, facts, lag::Lag},
 };
 
 /// How often.
@@ -16,11 +20,19 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Samples until told to stop. Publishing never waits for it: in a fast shutdown SQL connections
 /// end first, and confirming goes on.
-pub(crate) async fn sample(config: postgres::Config, metrics: Metrics, mut stop: StopSignal) {
+///
+/// The stream does not say that the publication lacks the table all of a sudden: keepalives go on,
+/// and rows are missing. So the catalog is looked at, too.
+pub(crate) async fn sample(
+    config: Settings,
+    metrics: Metrics,
+    bell: AlarmBell,
+    mut stop: StopSignal,
+) {
     while stop.now() == Stopping::No {
         tokio::select! {
             () = stop.beyond(Stopping::No) => return,
-            error = sample_while_connected(&config, &metrics) => {
+            error = sample_while_connected(&config, &metrics, &bell) => {
                 tracing::debug!(error = %error, "the slot cannot be looked at");
             }
         }
@@ -31,8 +43,13 @@ pub(crate) async fn sample(config: postgres::Config, metrics: Metrics, mut stop:
     }
 }
 
-async fn sample_while_connected(config: &postgres::Config, metrics: &Metrics) -> postgres::Error {
-    let client = match SqlClient::connect(config).await {
+async fn sample_while_connected(
+    config: &Settings,
+    metrics: &Metrics,
+    bell: &AlarmBell,
+) -> postgres::Error {
+    let table = &config.outbox.table;
+    let client = match SqlClient::connect(&config.postgres).await {
         Ok(client) => client,
         Err(error) => return error,
     };
@@ -41,20 +58,25 @@ async fn sample_while_connected(config: &postgres::Config, metrics: &Metrics) ->
     loop {
         ticks.tick().await;
         match Lag::read(&client).await {
-            Ok(Some(lag)) => metrics.slot(&SlotSample {
-                lag_bytes: lag.lag_bytes,
-                retained_bytes: lag.retained_bytes,
-                safe_bytes: lag.safe_wal_size,
-                state: SlotState::from_wal_status(lag.wal_status.label())
-                    .unwrap_or(SlotState::Missing),
-            }),
-            Ok(None) => metrics.slot(&SlotSample {
-                lag_bytes: 0,
-                retained_bytes: 0,
-                safe_bytes: None,
-                state: SlotState::Missing,
-            }),
+            Ok(lag) => metrics.slot(&slot_sample(lag)),
             Err(error) => return error,
         }
+        match facts::inspect(&client, &config.postgres, (&table.schema, &table.name)).await {
+            Ok(facts) => bell.tell(facts.verdict().err().map(|error| error.fault())),
+            Err(error) => return error,
+        }
+    }
+}
+
+fn slot_sample(lag: Option<Lag>) -> SlotSample {
+    let Some(lag) = lag else {
+        let (lag_bytes, retained_bytes, safe_bytes) = (0, 0, None);
+        return SlotSample { lag_bytes, retained_bytes, safe_bytes, state: SlotState::Missing };
+    };
+    SlotSample {
+        lag_bytes: lag.lag_bytes,
+        retained_bytes: lag.retained_bytes,
+        safe_bytes: lag.safe_wal_size,
+        state: SlotState::from_wal_status(lag.wal_status.label()).unwrap_or(SlotState::Missing),
     }
 }

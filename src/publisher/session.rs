@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    alarm::Alarm,
     board,
     carrier::{Carrier, Taken},
     ending::Ended,
@@ -50,12 +51,13 @@ pub(crate) struct Session {
     look: Duration,
     /// The drain has begun.
     stopping: bool,
+    alarm: Alarm,
 }
 
 impl Session {
-    pub(crate) fn new(stream: ReplicationStream, carrier: Carrier) -> Session {
+    pub(crate) fn new(stream: ReplicationStream, carrier: Carrier, alarm: Alarm) -> Session {
         let (busy, look, stopping) = (false, SHORTEST_LOOK, false);
-        Session { stream, carrier, in_hand: None, busy, look, stopping }
+        Session { stream, carrier, in_hand: None, busy, look, stopping, alarm }
     }
 
     /// Runs until something ends it. The connection is closed on return; the carrier still holds
@@ -86,6 +88,10 @@ impl Session {
         let collected = self.carrier.collect(now)?;
         self.report(now).await?;
         self.carrier.check(now)?;
+        if let Some(fault) = self.alarm.raised() {
+            // From here on rows may be missing in the stream: nothing more is confirmed.
+            return Err(Ended::Held(fault, None));
+        }
         let forwarded = self.forward(now)?;
         if collected || forwarded {
             self.look = SHORTEST_LOOK;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Engine, EngineConfig, Settings,
+    alarm::Alarm,
     backoff::Backoff,
     board::Board,
     carrier::Carrier,
@@ -38,6 +39,7 @@ pub(crate) struct Supervisor {
     metrics: Metrics,
     health: Health,
     stop: StopSignal,
+    alarm: Alarm,
     memory: Memory,
     /// Waits after what time may cure.
     transient: Backoff,
@@ -56,7 +58,7 @@ impl Supervisor {
         config: Settings,
         metrics: Metrics,
         health: Health,
-        stop: StopSignal,
+        (stop, alarm): (StopSignal, Alarm),
     ) -> Supervisor {
         let refused = &config.publisher;
         Supervisor {
@@ -66,6 +68,7 @@ impl Supervisor {
             metrics,
             health,
             stop,
+            alarm,
             memory: Memory::default(),
             has_run: false,
             holding: false,
@@ -88,7 +91,9 @@ impl Supervisor {
                 opened = self.open() => opened,
             };
             let ended = match opened {
-                Ok((stream, carrier)) => self.drive(Session::new(stream, carrier)).await,
+                Ok((stream, carrier)) => {
+                    self.drive(Session::new(stream, carrier, self.alarm.clone())).await
+                }
                 Err(ended) => ended,
             };
             let fault = ended.fault();

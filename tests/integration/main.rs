@@ -21,3 +21,4 @@ mod servers;
 mod settings;
 mod startup;
 mod transactions;
+mod watch;
