@@ -28,6 +28,18 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// Whether a last status update may still be sent: not when the connection is gone, and not when
+    /// the catalog says that rows are missing from the stream, which a keepalive passes over.
+    pub(crate) fn may_confirm(&self) -> bool {
+        match self {
+            Ended::Postgres(_) => false,
+            Ended::Held(fault, _) => {
+                !matches!(fault.kind, FaultKind::Publication | FaultKind::Slot)
+            }
+            _ => true,
+        }
+    }
+
     /// As a fault, to be shown and counted; `None` when it ended as asked.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {

@@ -71,7 +71,7 @@ impl Session {
                 break ended;
             }
         };
-        if !matches!(ended, Ended::Postgres(_)) {
+        if ended.may_confirm() {
             // What was acknowledged last need not be repeated when the process does not come back.
             let update = self.carrier.engine.final_update(Instant::now());
             if self.stream.send(update).await.is_ok() {
@@ -81,17 +81,17 @@ impl Session {
         (ended, self.carrier, self.in_hand)
     }
 
-    /// One turn, in this order: acknowledgements, so that the window has room; the status update,
+    /// One turn, in this order: the catalog's alarm, before anything is confirmed; acknowledgements, so that the window has room; the status update,
     /// which must not wait for anything below; new frames; and only then a pause.
     async fn turn(&mut self, stop: &mut StopSignal) -> Result<(), Ended> {
         let now = Instant::now();
-        let collected = self.carrier.collect(now)?;
-        self.report(now).await?;
-        self.carrier.check(now)?;
         if let Some(fault) = self.alarm.raised() {
             // From here on rows may be missing in the stream: nothing more is confirmed.
             return Err(Ended::Held(fault, None));
         }
+        let collected = self.carrier.collect(now)?;
+        self.report(now).await?;
+        self.carrier.check(now)?;
         let forwarded = self.forward(now)?;
         if collected || forwarded {
             self.look = SHORTEST_LOOK;
@@ -199,7 +199,7 @@ impl Session {
             }
             if let Err(ended) = self.turn(stop).await {
                 tracing::warn!(reason = %ended, "the drain was cut short; events will be repeated");
-                if matches!(ended, Ended::Postgres(_)) {
+                if !ended.may_confirm() {
                     return Ended::Stopped;
                 }
                 break;
