@@ -1,5 +1,6 @@
 //! What the cases stand on: real servers, the built binary, and a checker that reads all back.
 
+mod certificates;
 mod checker;
 #[cfg(test)]
 mod checker_tests;
@@ -17,6 +18,7 @@ mod sql;
 mod stage;
 mod topics;
 
+pub use certificates::{Authority, Identity};
 pub use checker::Row;
 pub use kafka::Kafka;
 pub use load::Load;

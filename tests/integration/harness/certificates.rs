@@ -1,0 +1,72 @@
+//! Certificates of the tests' own authority, for servers and clients that speak TLS.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+
+/// An authority that signs what it is asked to. Its certificate is `ca.pem` in its directory.
+pub struct Authority {
+    directory: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key, PEM files both. The key is readable by its owner alone.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Authority {
+    /// Makes an authority named `name` that keeps its files in `directory`.
+    pub fn new(directory: &Path, name: &str) -> Authority {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let certificate = params.self_signed(&key).unwrap();
+        let directory = directory.to_owned();
+        fs::write(directory.join("ca.pem"), certificate.pem()).unwrap();
+        Authority { directory, issuer: Issuer::new(params, key) }
+    }
+
+    /// The authority's certificate, to be trusted by whoever meets its servers or clients.
+    pub fn certificate(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
+    /// A server's identity for these host names and addresses, in files that begin with `name`.
+    pub fn server(&self, name: &str, hosts: &[&str]) -> Identity {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        self.sign(name, CertificateParams::new(hosts).unwrap())
+    }
+
+    /// A client's identity whose common name is `name`.
+    pub fn client(&self, name: &str) -> Identity {
+        self.sign(name, CertificateParams::default())
+    }
+
+    fn sign(&self, name: &str, mut params: CertificateParams) -> Identity {
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let identity = Identity {
+            certificate: self.directory.join(format!("{name}.pem")),
+            key: self.directory.join(format!("{name}.key")),
+        };
+        fs::write(&identity.certificate, certificate.pem()).unwrap();
+        fs::write(&identity.key, key.serialize_pem()).unwrap();
+        fs::set_permissions(&identity.key, fs::Permissions::from_mode(0o600)).unwrap();
+        identity
+    }
+}
