@@ -3,16 +3,22 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build check test bench servers clean
+.PHONY: help demo build man check test bench servers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+demo: ## the whole story on this machine in about a minute; brings what it needs
+	@scripts/setup.sh demo
+	@cargo build --release --locked
+	@target/release/postrider demo $(DEMO)
+
 build: ## the release binary: target/release/postrider
+	@scripts/setup.sh build
 	cargo build --release --locked
 
 check: ## formatting, lints, tidy rules, documentation; starts no server
-	scripts/setup.sh compiler
+	scripts/setup.sh check
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo test --locked --test tidy

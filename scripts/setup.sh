@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Brings what building and testing need, or says in one sentence what is missing.
 #
-#   scripts/setup.sh compiler   Rust and a C toolchain with OpenSSL's and zlib's headers
-#   scripts/setup.sh all        also PostgreSQL's server, Java, Maven and Apache Kafka's jars
+#   scripts/setup.sh build      Rust and a C toolchain with OpenSSL's and zlib's headers
+#   scripts/setup.sh demo       also PostgreSQL's server
+#   scripts/setup.sh check      as build, and rustfmt and clippy
+#   scripts/setup.sh all        all of these, and Java, Maven and Apache Kafka's jars
 #
 # Looks first: a machine that has everything is not touched and needs no rights.
 
@@ -60,8 +62,9 @@ has_java() {
 
 missing() {
     has_compiler || echo compiler
-    [[ $1 == all ]] || return 0
+    [[ $1 == all || $1 == demo ]] || return 0
     has_postgres || echo postgres
+    [[ $1 == all ]] || return 0
     has_java || echo java
     [[ -d $JARS ]] && cmp -s "$POM" "$STAMP" || has mvn || echo maven
 }
@@ -153,8 +156,11 @@ fetch_jars() {
 main() {
     local scope=${1:-all} needs
     has_rust || stop "Rust 1.$OLDEST_RUST or newer is missing" "install it from https://rustup.rs"
-    has_components || rustup component add rustfmt clippy ||
-        stop "rustfmt or clippy is missing" "rustup component add rustfmt clippy"
+    # Who only builds needs neither, and a distribution's Rust has no rustup to bring them.
+    if [[ $scope == check || $scope == all ]]; then
+        has_components || rustup component add rustfmt clippy ||
+            stop "rustfmt or clippy is missing" "rustup component add rustfmt clippy"
+    fi
     # Unquoted on purpose: single words, and macOS' bash has no mapfile.
     needs=$(missing "$scope")
     if [[ -n $needs ]]; then

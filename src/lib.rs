@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! shell      main → cli → config
-//! assembly   publisher (session, supervisor)
+//! assembly   publisher (session, supervisor) · demo
 //! edges      postgres · kafka · observe            edges never import each other
 //! pure       publisher::engine → outbox, ack → wal no async, clock, log, randomness or I/O
 //! ```
@@ -19,6 +19,7 @@
 pub mod ack;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod fault;
 pub mod kafka;
 pub mod observe;

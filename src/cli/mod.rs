@@ -1,5 +1,6 @@
 //! The commands: arguments in, one exit code out, and for each failure one sentence with a hint.
 
+mod demo;
 mod init;
 mod panics;
 mod run;
@@ -61,6 +62,30 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// See the whole story on this machine: a shop, a kill -9 or five, and each order granted once
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(demo::Options),
+}
+
+/// What a command that ran has to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Done, or all is well.
+    Yes,
+    /// It found what should not be.
+    No,
+    /// A person ended it: 128 and the signal's number, as shells have it.
+    Interrupted,
+}
+
+impl Answer {
+    fn exit_code(self) -> u8 {
+        match self {
+            Answer::Yes => 0,
+            Answer::No => 1,
+            Answer::Interrupted => 130,
+        }
+    }
 }
 
 const TOP_EXAMPLES: &str = "\
@@ -83,6 +108,11 @@ Example:
   postrider settings --example > postrider.toml
   postrider settings --json | jq '.[] | select(.from == \"environment\")'";
 
+const DEMO_EXAMPLES: &str = "\
+Example:
+  postrider demo
+  postrider demo --kafka localhost:9092 --seconds 60";
+
 /// Runs the command that `args` name, the program's own name first, and returns its exit code.
 ///
 /// A failure is told on stderr in one sentence, with a hint what to do. Usage errors exit with 2.
@@ -96,7 +126,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match cli.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(answer) => ExitCode::from(answer.exit_code()),
         Err(fault) => {
             tell(&fault);
             ExitCode::from(fault.kind.exit_code())
@@ -105,14 +135,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Cli {
-    fn run(self) -> Result<(), Fault> {
+    fn run(self) -> Result<Answer, Fault> {
         let config = || Settings::load(self.config.as_deref())?.config();
         match self.command {
-            Command::Run { exit_on_fault } => run::run(config()?, exit_on_fault),
-            Command::Init { print, create_table } => init::run(&config()?, print, create_table),
-            Command::Settings { example: true, .. } => settings::example(),
-            Command::Settings { json, .. } => settings::run(self.config.as_deref(), json),
+            Command::Run { exit_on_fault } => run::run(config()?, exit_on_fault)?,
+            Command::Init { print, create_table } => init::run(&config()?, print, create_table)?,
+            Command::Settings { example: true, .. } => settings::example()?,
+            Command::Settings { json, .. } => settings::run(self.config.as_deref(), json)?,
+            Command::Demo(options) => return demo::run(options),
         }
+        Ok(Answer::Yes)
     }
 }
 

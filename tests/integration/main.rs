@@ -9,6 +9,7 @@
 mod columns;
 mod crash;
 mod delivery;
+mod demo;
 mod facts;
 mod harness;
 mod leaves;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Layer and what it may import besides itself. Design, section 3; a new arrow is a decision.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("fault", &[]),
     ("wal", &[]),
     ("outbox", &["wal", "fault"]),
@@ -19,9 +19,22 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("observe", &["wal", "fault"]),
     ("publisher", &["postgres", "kafka", "observe", "outbox", "ack", "wal", "fault"]),
     ("config", &["publisher", "postgres", "kafka", "observe", "outbox", "fault"]),
+    // It runs the built binary as anybody does and knows nothing of its inside.
+    ("demo", &["fault"]),
     (
         "cli",
-        &["config", "publisher", "postgres", "kafka", "observe", "outbox", "ack", "wal", "fault"],
+        &[
+            "config",
+            "demo",
+            "publisher",
+            "postgres",
+            "kafka",
+            "observe",
+            "outbox",
+            "ack",
+            "wal",
+            "fault",
+        ],
     ),
     ("main", &["cli", "fault"]),
 ];
