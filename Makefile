@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build man check test bench servers clean
+.PHONY: help demo build check test bench servers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,9 +13,10 @@ demo: ## the whole story on this machine in about a minute; brings what it needs
 	@cargo build --release --locked
 	@target/release/postrider demo $(DEMO)
 
-build: ## the release binary: target/release/postrider
+build: ## the release binary, target/release/postrider, and its man pages beside it
 	@scripts/setup.sh build
 	cargo build --release --locked
+	target/release/postrider man target/release/man
 
 check: ## formatting, lints, tidy rules, documentation; starts no server
 	scripts/setup.sh check

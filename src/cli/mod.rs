@@ -1,7 +1,9 @@
 //! The commands: arguments in, one exit code out, and for each failure one sentence with a hint.
 
 mod demo;
+mod examples;
 mod init;
+mod manual;
 mod panics;
 mod run;
 mod settings;
@@ -24,7 +26,8 @@ use crate::{
 
 /// Carries a PostgreSQL outbox to Kafka: at least once, in order per key, nothing lost.
 #[derive(Debug, Parser)]
-#[command(name = "postrider", version, about, after_help = TOP_EXAMPLES)]
+#[command(name = "postrider", version = env!("POSTRIDER_VERSION"), about, after_help = examples::TOP)]
+#[command(after_long_help = examples::MANUAL)]
 struct Cli {
     /// The settings file [else POSTRIDER_CONFIG, else ./postrider.toml]
     #[arg(long, value_name = "FILE", global = true)]
@@ -36,14 +39,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Publish until told to stop; SIGTERM drains what is in flight, confirms and leaves
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = examples::RUN)]
     Run {
         /// Leave on a fault that needs a person, instead of holding
         #[arg(long)]
         exit_on_fault: bool,
     },
     /// Create what is missing in PostgreSQL; safe to repeat
-    #[command(after_help = INIT_EXAMPLES)]
+    #[command(after_help = examples::INIT)]
     Init {
         /// Print the SQL instead of running it
         #[arg(long)]
@@ -53,7 +56,7 @@ enum Command {
         create_table: bool,
     },
     /// Show the effective settings and where each came from; secrets are hidden
-    #[command(after_help = SETTINGS_EXAMPLES)]
+    #[command(after_help = examples::SETTINGS)]
     Settings {
         /// Print a commented settings file instead
         #[arg(long, conflicts_with = "json")]
@@ -63,8 +66,20 @@ enum Command {
         json: bool,
     },
     /// See the whole story on this machine: a shop, a kill -9 or five, and each order granted once
-    #[command(after_help = DEMO_EXAMPLES)]
+    #[command(after_help = examples::DEMO)]
     Demo(demo::Options),
+    /// Print the completion script of a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write one for each command
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The folder to write them to
+        folder: Option<PathBuf>,
+    },
 }
 
 /// What a command that ran has to answer.
@@ -87,31 +102,6 @@ impl Answer {
         }
     }
 }
-
-const TOP_EXAMPLES: &str = "\
-Example:
-  postrider settings --example > postrider.toml   # then fill in url and brokers
-  postrider init --create-table
-  postrider run";
-
-const RUN_EXAMPLES: &str = "\
-Example:
-  postrider --config /etc/postrider.toml run";
-
-const INIT_EXAMPLES: &str = "\
-Example:
-  postrider init --create-table --print | less    # look first
-  postrider init --create-table";
-
-const SETTINGS_EXAMPLES: &str = "\
-Example:
-  postrider settings --example > postrider.toml
-  postrider settings --json | jq '.[] | select(.from == \"environment\")'";
-
-const DEMO_EXAMPLES: &str = "\
-Example:
-  postrider demo
-  postrider demo --kafka localhost:9092 --seconds 60";
 
 /// Runs the command that `args` name, the program's own name first, and returns its exit code.
 ///
@@ -143,6 +133,8 @@ impl Cli {
             Command::Settings { example: true, .. } => settings::example()?,
             Command::Settings { json, .. } => settings::run(self.config.as_deref(), json)?,
             Command::Demo(options) => return demo::run(options),
+            Command::Completions { shell } => manual::completions(shell)?,
+            Command::Man { folder } => manual::man(folder.as_deref())?,
         }
         Ok(Answer::Yes)
     }

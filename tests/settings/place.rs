@@ -33,6 +33,11 @@ impl Place {
         fs::write(self.0.join(name), text).expect("a file in a directory of ours");
     }
 
+    pub(crate) fn read(&self, name: &str) -> String {
+        let file = self.0.join(name);
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    }
+
     pub(crate) fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_postrider"))
             .args(args)

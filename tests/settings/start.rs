@@ -66,6 +66,50 @@ fn wrong_usage_exits_2_and_names_the_nearest_command() {
     for args in [&["run", "--prnt"] as &[&str], &["settings", "--example", "--json"], &[]] {
         assert_eq!(Place::new().run(args, &[]).status.code(), Some(2), "{args:?}");
     }
-    let version = Place::new().out(&["--version"], &[]);
-    assert_eq!(version, format!("postrider {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_version_names_the_commit_it_was_built_from() {
+    let told = Place::new().out(&["--version"], &[]);
+    let version = told.trim_end().strip_prefix("postrider ").expect("the program's name");
+    assert!(version.starts_with(env!("CARGO_PKG_VERSION")), "{told}");
+    if std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists() {
+        let commit = version.split_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
+        let commit = commit.unwrap_or_else(|| panic!("no commit: {told}"));
+        assert!(commit.len() >= 10 && commit.bytes().all(|b| b.is_ascii_hexdigit()), "{told}");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_know_every_command() {
+    let place = Place::new();
+    let help = place.out(&["--help"], &[]);
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.len() > 4, "{help}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.out(&["completions", shell], &[]);
+        for command in &commands {
+            assert!(script.contains(command), "{shell} does not know {command}");
+        }
+    }
+    place.out(&["man", "pages"], &[]);
+    let whole = place.out(&["man"], &[]);
+    for command in &commands {
+        let page = place.read(&format!("pages/postrider-{command}.1"));
+        assert!(page.contains(".SH SYNOPSIS") && page.contains("Examples:"), "{page}");
+        assert!(whole.contains(&format!("postrider\\-{command}(1)")), "{command}: {whole}");
+    }
+    refuses(
+        &place.run(&["man", "/dev/null/pages"], &[]),
+        "the man page in /dev/null/pages cannot be written: Not a directory (os error 20)",
+        "a folder that we may write to",
+    );
 }

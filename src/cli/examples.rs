@@ -1,0 +1,71 @@
+//! What `--help` teaches by example.
+
+pub(super) const TOP: &str = "\
+Examples:
+  postrider demo                                  # see it work, with nothing set up
+  postrider settings --example > postrider.toml   # then fill in url and brokers
+  postrider init --create-table                   # outbox table, publication, slot
+  postrider run";
+
+pub(super) const MANUAL: &str = "\
+Examples:
+  postrider demo                                  # see it work, with nothing set up
+  postrider settings --example > postrider.toml   # then fill in url and brokers
+  postrider init --create-table                   # outbox table, publication, slot
+  postrider run
+
+  # in your service, in the transaction that changes the business data
+  INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
+  VALUES ('order', '4711', 'OrderPaid', '{\"customer\": 42}');
+
+  # without a file: every setting has a name in the environment
+  POSTRIDER_POSTGRES__URL='postgres://postrider@db/shop' \\
+  POSTRIDER_KAFKA__BROKERS='kafka:9092' PGPASSWORD=... postrider run
+
+Exit codes:
+   0  done, or stopped as asked
+   1  the command ran and the answer is no
+   2  usage
+  69  a server cannot be reached (one-shot commands; run keeps trying)
+  70  a bug of ours
+  76  the guarantee cannot be kept: a person decides
+  77  rights are missing
+  78  settings are wrong
+  79  Kafka refused a record for good
+ 130  ended by Ctrl-C (demo)";
+
+pub(super) const RUN: &str = "\
+Examples:
+  postrider run
+  postrider --config /etc/postrider.toml run
+  curl localhost:9464/readyz                      # do events flow, and if not, why?
+  kill -TERM $(pidof postrider)                   # drain, confirm, leave";
+
+pub(super) const INIT: &str = "\
+Examples:
+  postrider init --create-table --print | less    # look first
+  postrider init --create-table
+  postrider init --print | psql -d shop           # as a person with more rights";
+
+pub(super) const SETTINGS: &str = "\
+Examples:
+  postrider settings --example > postrider.toml
+  postrider settings                              # what is in force, and where it came from
+  postrider settings --json | jq '.[] | select(.from == \"environment\")'";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  postrider completions bash > ~/.local/share/bash-completion/completions/postrider
+  postrider completions zsh > ~/.zfunc/_postrider
+  postrider completions fish > ~/.config/fish/completions/postrider.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  postrider man | man -l -
+  postrider man /usr/local/share/man/man1";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  postrider demo
+  postrider demo --kafka localhost:9092           # against your own Kafka
+  postrider demo --seconds 90";
