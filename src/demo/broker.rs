@@ -31,6 +31,8 @@ pub(super) struct Broker {
     pub(super) topic: String,
     /// What to call it in the story.
     pub(super) name: String,
+    /// Asks how much the topic holds.
+    asker: BaseConsumer,
     /// Lives as long as this does.
     mock: Option<MockCluster<'static, DefaultProducerContext>>,
 }
@@ -61,8 +63,10 @@ impl Broker {
         };
         let mock = MockCluster::new(BROKERS).map_err(failed)?;
         mock.create_topic(topic, PARTITIONS, BROKERS).map_err(failed)?;
+        let address = mock.bootstrap_servers();
         Ok(Broker {
-            address: mock.bootstrap_servers(),
+            asker: client(&address).create().map_err(failed)?,
+            address,
             topic: topic.to_owned(),
             name: format!("an embedded Kafka of {BROKERS} brokers (librdkafka's mock cluster)"),
             mock: Some(mock),
@@ -71,7 +75,13 @@ impl Broker {
 
     /// A real Kafka; creates a topic of its own there.
     pub(super) async fn real(address: &str) -> Result<Broker, Error> {
+        let failed = |error: rdkafka::error::KafkaError| Error::Kafka {
+            brokers: address.to_owned(),
+            doing: "be asked",
+            reason: error.to_string(),
+        };
         let broker = Broker {
+            asker: client(address).create().map_err(failed)?,
             address: address.to_owned(),
             topic: format!("postrider-demo-{:08x}", fastrand::u32(..)),
             name: format!("Kafka at {address}"),
@@ -101,7 +111,7 @@ impl Broker {
     pub(super) fn reader(&self) -> Result<StreamConsumer, Error> {
         let doing = "let us read";
         let reader: StreamConsumer =
-            self.client().create().map_err(|error| self.error(doing, &error))?;
+            client(&self.address).create().map_err(|error| self.error(doing, &error))?;
         reader.assign(&self.beginning()).map_err(|error| self.error(doing, &error))?;
         Ok(reader)
     }
@@ -109,11 +119,9 @@ impl Broker {
     /// How many records the topic holds, and how many it has dropped already.
     pub(super) fn count(&self) -> Result<(i64, i64), Error> {
         let doing = "tell how much it holds";
-        let consumer: BaseConsumer =
-            self.client().create().map_err(|error| self.error(doing, &error))?;
         let mut count = (0, 0);
         for partition in 0..PARTITIONS {
-            let marks = consumer.fetch_watermarks(&self.topic, partition, PATIENCE);
+            let marks = self.asker.fetch_watermarks(&self.topic, partition, PATIENCE);
             let (low, high) = marks.map_err(|error| self.error(doing, &error))?;
             count = (count.0 + high - low, count.1 + low);
         }
@@ -152,25 +160,25 @@ impl Broker {
         all
     }
 
-    fn client(&self) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client
-            .set("bootstrap.servers", &self.address)
-            // Never used to join or commit; librdkafka wants a name before it lets us assign.
-            .set("group.id", "postrider-demo")
-            .set("enable.auto.commit", "false")
-            .set("fetch.wait.max.ms", "20")
-            .set("log_level", "0");
-        client
-    }
-
     fn admin(&self, doing: &'static str) -> Result<AdminClient<DefaultClientContext>, Error> {
-        self.client().create().map_err(|error| self.error(doing, &error))
+        client(&self.address).create().map_err(|error| self.error(doing, &error))
     }
 
     fn error(&self, doing: &'static str, reason: &impl ToString) -> Error {
         Error::Kafka { brokers: self.address.clone(), doing, reason: reason.to_string() }
     }
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", brokers)
+        // Never used to join or commit; librdkafka wants a name before it lets us assign.
+        .set("group.id", "postrider-demo")
+        .set("enable.auto.commit", "false")
+        .set("fetch.wait.max.ms", "20")
+        .set("log_level", "0");
+    client
 }
 
 impl Record {

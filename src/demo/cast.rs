@@ -74,13 +74,13 @@ impl<'a> Cast<'a> {
         teller.tell(&format!("{} has topic {}", broker.name, broker.topic));
         Shop::found(&place.path).await?;
         Points::found(&place.path).await?;
+        let points = Points::open(&place.path, broker)?;
         let doing = "make the publisher's role";
         let shop = session(&place, "shop").await?;
         shop.batch_execute(ROLE).await.map_err(postgres(doing))?;
         let publisher = Publisher::with_settings(&place, broker)?;
         publisher.init(&place).await?;
         teller.tell("postrider init has made the outbox table, the publication and the slot");
-        let points = Points::open(&place.path, broker)?;
         let shop = Shop::open(&place.path);
         teller.tell("the shop opens: four tills; every eighth payment fails and is rolled back");
         Ok((Cast { place, server, publisher, points, broker, teller }, shop))
@@ -130,8 +130,8 @@ impl<'a> Cast<'a> {
         self.server.stop().await?;
         let stopped = begin.elapsed().as_secs_f64();
         self.server.start(&self.place).await?;
-        let (read, begin) = (self.read(), Instant::now());
-        self.until_read(day, read).await?;
+        let (held, begin) = (self.broker.count()?.0, Instant::now());
+        self.until_more_than(held, day).await?;
         let after = begin.elapsed().as_secs_f64();
         self.teller.tell(&format!(
             "PostgreSQL stopped within {stopped:.1} s and is back; all found it again, \
@@ -142,9 +142,9 @@ impl<'a> Cast<'a> {
 
     /// Starts the publisher and waits for its first record; its process and the seconds it took.
     async fn publish(&mut self, day: &Day<'_>) -> Result<(u32, f64), Error> {
-        let (read, begin) = (self.read(), Instant::now());
+        let (held, begin) = (self.broker.count()?.0, Instant::now());
         let pid = self.publisher.start(&self.place)?;
-        self.until_read(day, read).await?;
+        self.until_more_than(held, day).await?;
         Ok((pid, begin.elapsed().as_secs_f64()))
     }
 
@@ -158,10 +158,11 @@ impl<'a> Cast<'a> {
         Ok(())
     }
 
-    /// Waits until the points service has read more than `read` records.
-    async fn until_read(&mut self, day: &Day<'_>, read: i64) -> Result<(), Error> {
+    /// Waits until more than `held` records are in Kafka. The consumer is not asked, since its own
+    /// start would be in the time.
+    async fn until_more_than(&mut self, held: i64, day: &Day<'_>) -> Result<(), Error> {
         let limit = Instant::now() + PATIENCE;
-        while self.read() <= read {
+        while self.broker.count()?.0 <= held {
             self.show(day);
             self.publisher.still_runs()?;
             if Instant::now() > limit {
