@@ -13,7 +13,8 @@ use rdkafka::mocking::MockCluster;
 pub const ARGUMENT: &str = "mock-cluster";
 
 const BROKERS: i32 = 3;
-const PARTITIONS: i32 = 12;
+/// Partitions of the one topic.
+pub const PARTITIONS: i32 = 12;
 
 /// Serves a mock cluster with one topic until stdin ends; says on stdout where it is.
 pub fn serve(topic: &str) {

@@ -9,7 +9,7 @@
 //! counts, to the end: `pg_recvlogical` has left at the end position; Kafka has acknowledged the
 //! last row to `postrider`, as its metrics tell. Both moments are polled, every 1 ms and 5 ms.
 //! Each drain of ours is checked: every row received once and acknowledged once, all confirmed.
-//! Memory counts from birth.
+//! Memory counts from birth. Start-up is timed apart, from the process to its first record.
 //!
 //! `BENCH_RUNS` (5) is the number of drains of each kind, `BENCH_ROWS` (1000000) the rows of a
 //! load; the one-row load has a fifth of them. `BENCH_OPTIONS`, a TOML inline table, goes to
@@ -22,6 +22,7 @@ mod broker;
 mod harness;
 mod reader;
 mod report;
+mod startup;
 mod usage;
 
 use backlog::{Backlog, Shape};
@@ -59,10 +60,12 @@ fn main() {
     let broker = Broker::start(&reader::topic());
     let both = [Socket::Unix, Socket::Tcp];
     let bench = Bench { postgres, broker, runs };
+    let starts = bench.starts();
     let mut comparisons = bench.compare("one_row", Shape::Single, rows / 5, &both);
     comparisons.extend(bench.compare("thousand_rows", Shape::Batches(1000), rows, &both));
     comparisons.push(bench.large(rows));
     report::print(&comparisons);
+    report::print_starts(&starts);
     println!("\nload average {:.1} at the end", usage::load_average());
 }
 
@@ -73,6 +76,13 @@ struct Bench {
 }
 
 impl Bench {
+    /// Starts with a backlog of a thousand one-row transactions; the first, a warm-up, is left out.
+    fn starts(&self) -> Vec<f64> {
+        let backlog = Backlog::fill(&self.postgres, "start", Shape::Single, 1000);
+        let start = |_| startup::first_record(&backlog, &self.broker.address);
+        (0..=self.runs).map(start).skip(1).collect()
+    }
+
     /// Both readers in turns, over each socket.
     fn compare(
         &self,

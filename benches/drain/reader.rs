@@ -74,19 +74,7 @@ pub fn pg_recvlogical(backlog: &Backlog<'_>, socket: Socket) -> Drain {
 /// Drains by `postrider run` to this Kafka.
 pub fn postrider(backlog: &Backlog<'_>, socket: Socket, brokers: &str) -> Drain {
     let slot = backlog.copy_slot();
-    let directory = process::directory("postrider");
-    let port = process::free_port();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
-    command.env_clear().env("HOME", &directory).current_dir(&directory);
-    command.env("POSTRIDER_POSTGRES__URL", address(backlog, socket)).env("PGPASSWORD", PASSWORD);
-    command.env("POSTRIDER_POSTGRES__SLOT", &slot);
-    command.env("POSTRIDER_POSTGRES__PUBLICATION", backlog.name);
-    command.env("POSTRIDER_KAFKA__BROKERS", brokers);
-    if let Ok(options) = std::env::var("BENCH_OPTIONS") {
-        command.env("POSTRIDER_KAFKA__OPTIONS", options);
-    }
-    command.env("POSTRIDER_HTTP__LISTEN", format!("127.0.0.1:{port}"));
-    command.args(["run", "--exit-on-fault"]);
+    let (command, directory, port) = publisher(backlog, &slot, socket, brokers);
     let mut meter = Meter::start(backlog, &slot, command, directory.join("log"));
     let mut next_poll = Instant::now();
     loop {
@@ -115,6 +103,29 @@ pub fn postrider(backlog: &Backlog<'_>, socket: Socket, brokers: &str) -> Drain 
     assert!(backlog.is_confirmed(&slot), "not all is confirmed:\n{}", meter.log());
     backlog.drop_slot(&slot);
     drain
+}
+
+/// `postrider run` with nothing but what the environment says; its directory and HTTP port.
+pub fn publisher(
+    backlog: &Backlog<'_>,
+    slot: &str,
+    socket: Socket,
+    brokers: &str,
+) -> (Command, PathBuf, u16) {
+    let directory = process::directory("postrider");
+    let port = process::free_port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command.env_clear().env("HOME", &directory).current_dir(&directory);
+    command.env("POSTRIDER_POSTGRES__URL", address(backlog, socket)).env("PGPASSWORD", PASSWORD);
+    command.env("POSTRIDER_POSTGRES__SLOT", slot);
+    command.env("POSTRIDER_POSTGRES__PUBLICATION", backlog.name);
+    command.env("POSTRIDER_KAFKA__BROKERS", brokers);
+    if let Ok(options) = std::env::var("BENCH_OPTIONS") {
+        command.env("POSTRIDER_KAFKA__OPTIONS", options);
+    }
+    command.env("POSTRIDER_HTTP__LISTEN", format!("127.0.0.1:{port}"));
+    command.args(["run", "--exit-on-fault"]);
+    (command, directory, port)
 }
 
 /// Both take the same key=value text.

@@ -145,6 +145,13 @@ pub fn print(comparisons: &[Comparison]) {
     }
 }
 
+/// Prints what at least one start takes, and whether that is little enough.
+pub fn print_starts(seconds: &[f64]) {
+    let spread = Spread::of(seconds.iter().copied());
+    let verdict = if spread.median <= 0.5 { "reached" } else { "missed" };
+    println!("{verdict:<8} start to first record: {} s, to be at most 0.5", spread.show(2));
+}
+
 /// What is to be reached with this load and socket, and what was.
 fn targets(comparison: &Comparison) -> Vec<String> {
     let mut lines = Vec::new();

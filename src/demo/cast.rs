@@ -45,6 +45,7 @@ enum Loss {
 /// The shop's day.
 struct Day<'a> {
     begin: Instant,
+    length: Duration,
     shop: &'a Shop,
 }
 
@@ -89,7 +90,7 @@ impl<'a> Cast<'a> {
     /// The shop is open, and things die.
     pub(super) async fn trade(&mut self, open: Duration, shop: &Shop) -> Result<(), Error> {
         self.teller.begin_bar(open);
-        let day = Day { begin: Instant::now(), shop };
+        let day = Day { begin: Instant::now(), length: open, shop };
         let (pid, after) = self.publish(&day).await?;
         let http = &self.publisher.http;
         self.teller.tell(&format!(
@@ -180,8 +181,11 @@ impl<'a> Cast<'a> {
     fn show(&self, day: &Day<'_>) {
         let orders = day.shop.takings.committed.load(Ordering::Relaxed) as i64;
         let granted = self.points.tally.granted.load(Ordering::Relaxed);
-        let message = format!("{} orders, {} granted", thousands(orders), thousands(granted));
-        self.teller.move_bar(day.begin.elapsed(), message);
+        let passed = day.begin.elapsed();
+        let left = day.length.saturating_sub(passed).as_secs();
+        let (orders, granted) = (thousands(orders), thousands(granted));
+        let message = format!("{left:2} s left: {orders} orders, {granted} granted");
+        self.teller.move_bar(passed, message);
     }
 }
 

@@ -73,7 +73,7 @@ impl Teller {
 
     /// Shows a bar that is full after `length`.
     pub(super) fn begin_bar(&mut self, length: Duration) {
-        let style = ProgressStyle::with_template("{bar:32} {msg}");
+        let style = ProgressStyle::with_template("  {bar:32} {msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         let target = ProgressDrawTarget::stderr_with_hz(10);
         self.bar = ProgressBar::with_draw_target(Some(length.as_millis() as u64), target)
@@ -120,6 +120,7 @@ impl Teller {
         self.say("");
         if outcome.is_good() {
             self.say("Each order that was committed was granted once, whatever died in between.");
+            self.say("Next, for your own servers: postrider settings --example > postrider.toml");
         }
     }
 

@@ -21,6 +21,9 @@ use super::{NewTopics, refusal::Outcome, refusal::Refusal, reports::Callbacks};
 /// How long one question to the brokers may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long to wait for a broker known by its number, see [`know_a_broker`].
+const WARM_UP: Duration = Duration::from_millis(500);
+
 /// What the brokers said of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -48,6 +51,7 @@ impl Lookup {
         let (producer, topic) = (Arc::clone(producer), topic.to_owned());
         let spawned = std::thread::Builder::new().name("topic-lookup".into()).spawn(move || {
             let mut found = ask(&producer, &topic);
+            know_a_broker(&producer, &topic);
             if let (Answer::Refused(Refusal::UnknownTopic), Some((shape, client))) =
                 (&found, create)
             {
@@ -89,6 +93,15 @@ fn ask(producer: &BaseProducer<Callbacks>, topic: &str) -> Answer {
             _ => Answer::NotKnown(code.to_string()),
         },
     }
+}
+
+/// Asks once more, so that a new producer gets its id at once.
+///
+/// librdkafka 2.12 asks for the id when metadata arrives, but only a broker that it knows by number.
+/// The first metadata comes over the bootstrap connection, which is none; without another answer,
+/// the id waits for a timer of 500 ms, and the first record with it.
+fn know_a_broker(producer: &BaseProducer<Callbacks>, topic: &str) {
+    let _ = producer.client().fetch_metadata(Some(topic), WARM_UP);
 }
 
 /// Creates the topic. Success is no answer yet: the next question finds it.
