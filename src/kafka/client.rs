@@ -1,8 +1,8 @@
 //! The librdkafka settings that the guarantee rests on.
 
-use rdkafka::{ClientConfig, error::KafkaError};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError, types::RDKafkaConfRes};
 
-use super::{Config, Error, OptionValue};
+use super::{Config, Error, known, security};
 
 /// What a user may override. Each is a matter of speed or taste.
 const DEFAULTS: [(&str, &str); 8] = [
@@ -40,22 +40,21 @@ const GUARANTEE: [(&str, &str); 8] = [
 /// password is picked up by the next producer.
 ///
 /// # Errors
-/// [`Error::File`] when a file cannot be read.
+/// When a file cannot be used, or options of TLS and SASL are missing or contradict each other.
 pub(crate) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
+    let given = security::given(config)?;
+    security::verify(&given)?;
     let mut client = ClientConfig::new();
+    // A connection that a broker closes at our first word is told at this level and no other.
+    client.set_log_level(RDKafkaLogLevel::Info);
+    if given.contains_key("debug") {
+        client.set_log_level(RDKafkaLogLevel::Debug);
+    }
     for (name, value) in DEFAULTS {
         client.set(name, value);
     }
-    for (name, value) in &config.options {
-        client.set(name, OptionValue::expose(value));
-    }
-    for (name, path) in &config.options_files {
-        let value = std::fs::read_to_string(path).map_err(|source| Error::File {
-            name: name.clone(),
-            path: path.clone(),
-            source,
-        })?;
-        client.set(name, value.trim_end_matches(['\n', '\r']));
+    for (name, value) in &given {
+        client.set(name, value.expose());
     }
     for (name, value) in GUARANTEE {
         client.set(name, value);
@@ -66,9 +65,28 @@ pub(crate) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
     Ok(client)
 }
 
+/// Looks for names that librdkafka does not know: a slip in one is told before what it leads to.
+///
+/// # Errors
+/// [`Error::Unknown`], and [`Error::File`] when a file cannot be used.
+pub(crate) fn known_names(config: &Config) -> Result<(), Error> {
+    for (name, value) in security::given(config)? {
+        let mut alone = ClientConfig::new();
+        let made = alone.set(name, value.expose()).create_native_config();
+        // A wrong value has a sentence of its own.
+        if let Err(unknown @ Error::Unknown { .. }) = made.map_err(creation_error) {
+            return Err(unknown);
+        }
+    }
+    Ok(())
+}
+
 /// Tells a librdkafka error at creation without repeating the value, which may be a secret.
 pub(crate) fn creation_error(error: KafkaError) -> Error {
     match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            Error::Unknown { nearest: known::nearest(&name), name }
+        }
         KafkaError::ClientConfig(_, reason, name, value) => {
             Error::Option { name, reason: without(&reason, &value) }
         }
@@ -84,6 +102,7 @@ fn without(reason: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::OptionValue;
 
     #[test]
     fn the_settings_of_the_guarantee_beat_the_options() {

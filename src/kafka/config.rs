@@ -2,6 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use super::{
+    Error,
+    client::{client_config, creation_error, known_names},
+    security,
+};
+use crate::fault::Fault;
+
 /// How to reach Kafka and what to tell librdkafka.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -25,6 +32,21 @@ const BATCH_SIZE: u32 = 1_000_000;
 const SMALLEST_BATCH: u32 = 16_384;
 
 impl Config {
+    /// Looks at the options and their files, without asking a broker.
+    ///
+    /// # Errors
+    /// When librdkafka does not know an option or does not accept its value, when a file cannot be
+    /// used, or when options of TLS and SASL are missing or contradict each other.
+    pub fn verify(&self) -> Result<(), Error> {
+        known_names(self)?;
+        client_config(self)?.create_native_config().map(drop).map_err(creation_error)
+    }
+
+    /// Options that are allowed and weaken TLS: each a sentence and what to do instead.
+    pub fn warnings(&self) -> Vec<Fault> {
+        security::warnings(self)
+    }
+
     /// Lets the next producer make batches of half the size; how many bytes that is.
     pub fn halve_batches(&mut self) -> u32 {
         let name = "batch.size";

@@ -10,17 +10,23 @@
 //! This edge has never heard of the replication stream: it carries a [`crate::ack::Ticket`] from
 //! the sending to the acknowledgement and gives it back.
 
+mod certificate;
 mod client;
+mod complaint;
 mod config;
+mod credentials;
 mod error;
 mod flights;
 mod gate;
+mod known;
 mod lookup;
 mod murmur2;
 pub mod options;
 mod producer;
 mod refusal;
 mod reports;
+mod security;
+mod shut_out;
 mod topics;
 
 pub use config::{Config, NewTopics};

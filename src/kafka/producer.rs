@@ -17,14 +17,17 @@ use rdkafka::{
 use super::{
     Config, Error,
     client::{client_config, creation_error},
+    credentials::Credentials,
     flights::{Flight, Flights},
     murmur2::partition_of,
     refusal::{Outcome, Refusal},
-    reports::{Callbacks, Report},
+    reports::{Callbacks, News, Report},
+    shut_out::ShutOut,
     topics::{Known, TopicId, Topics},
 };
 use crate::{
     ack::Ticket,
+    fault::Fault,
     outbox::{Position, Record},
 };
 
@@ -72,9 +75,8 @@ pub struct Delivery {
 pub struct Producer {
     inner: Arc<BaseProducer<Callbacks>>,
     reports: Receiver<Report>,
-    troubles: Receiver<String>,
-    /// librdkafka's last complaint since something was acknowledged.
-    trouble: Option<String>,
+    news: Receiver<News>,
+    shut_out: ShutOut,
     flights: Flights,
     topics: Topics,
     /// Counts records without key, to place them in runs.
@@ -87,18 +89,20 @@ impl Producer {
     /// # Errors
     /// When librdkafka does not accept the options.
     pub fn start(config: &Config) -> Result<Producer, Error> {
+        // Before they are read: a file that changes in between is noticed later.
+        let credentials = Credentials::of(config);
         let client = client_config(config)?;
         // The window counts events from the oldest in flight: no more can be unreported.
         let (sender, reports) = sync_channel(config.window as usize + 1);
-        let (complaints, troubles) = sync_channel(64);
-        let callbacks = Callbacks::new(sender, complaints);
+        let (tell, news) = sync_channel(64);
+        let callbacks = Callbacks::new(sender, tell);
         let inner: BaseProducer<Callbacks> =
             client.create_with_context(callbacks).map_err(creation_error)?;
         Ok(Producer {
             inner: Arc::new(inner),
             reports,
-            troubles,
-            trouble: None,
+            news,
+            shut_out: ShutOut::new(credentials),
             flights: Flights::default(),
             topics: Topics::new(config.create_topics.map(|shape| (shape, client))),
             keyless: 0,
@@ -174,7 +178,12 @@ impl Producer {
             std::thread::sleep(wait);
         }
         self.inner.poll(Duration::ZERO);
-        self.trouble = self.troubles.try_iter().last().or(self.trouble.take());
+        for news in self.news.try_iter() {
+            match news {
+                News::Trouble(line) => self.shut_out.hear(line, Instant::now()),
+                News::Connected(broker) => self.shut_out.connected(&broker),
+            }
+        }
     }
 
     /// The next record that came back, as far as callbacks were served.
@@ -190,7 +199,7 @@ impl Producer {
             let ticket = ticket.expect("a ticket is attached before reports are read");
             let outcome = report.outcome;
             if outcome == Outcome::Acknowledged {
-                self.trouble = None;
+                self.shut_out.acknowledged(self.flights.oldest().map(|flight| flight.sent_at));
             }
             return Some(Delivery { ticket, outcome, position, topic, bytes, committed_at });
         }
@@ -203,7 +212,19 @@ impl Producer {
 
     /// What librdkafka complained of last, unless something was acknowledged since: for people.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.shut_out.trouble()
+    }
+
+    /// Why Kafka does not let us in, when that keeps records from it: the oldest has waited for
+    /// `waiting`. librdkafka goes on trying.
+    pub fn shut_out(&self, waiting: Duration, now: Instant) -> Option<Fault> {
+        self.shut_out.fault(self.brokers_down(), waiting, now)
+    }
+
+    /// Whether a password, key or certificate was changed in its file while Kafka does not let us
+    /// in: only a new producer reads it.
+    pub fn has_new_credentials(&mut self, now: Instant) -> bool {
+        self.shut_out.has_new_credentials(now)
     }
 
     /// The fatal error that broke this producer, if one did.

@@ -23,14 +23,21 @@ pub(crate) struct Report {
     pub(crate) partition: Option<u32>,
 }
 
+/// What librdkafka says of its connections.
+pub(crate) enum News {
+    /// A complaint, in its own words.
+    Trouble(String),
+    /// It is connected to this broker, `host:port`.
+    Connected(String),
+}
+
 /// librdkafka calls this, from `poll` on the sending thread (reports, statistics) or from a thread
 /// of its own (logs).
 pub(crate) struct Callbacks {
     /// Has room for every record that can be in flight, so sending never blocks.
     reports: SyncSender<Report>,
-    /// What librdkafka last complained of. Complaints that nobody has read yet are enough: more are
-    /// dropped.
-    troubles: SyncSender<String>,
+    /// What librdkafka says of brokers. What nobody has read yet is enough: more is dropped.
+    news: SyncSender<News>,
     /// No broker can be reached.
     brokers_down: AtomicBool,
     /// Retries of produce requests, summed over brokers.
@@ -38,9 +45,9 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
-    pub(crate) fn new(reports: SyncSender<Report>, troubles: SyncSender<String>) -> Callbacks {
+    pub(crate) fn new(reports: SyncSender<Report>, news: SyncSender<News>) -> Callbacks {
         let (brokers_down, retries) = (AtomicBool::new(false), AtomicU64::new(0));
-        Callbacks { reports, troubles, brokers_down, retries }
+        Callbacks { reports, news, brokers_down, retries }
     }
 
     /// Whether librdkafka said that no broker can be reached, and none was seen since.
@@ -56,6 +63,11 @@ impl Callbacks {
 
 impl ClientContext for Callbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" {
+            // A connection that failed. Not all of them come to `error`: a port that speaks another
+            // protocol just closes the connection, and that is a line in the log alone.
+            let _ = self.news.try_send(News::Trouble(message.to_owned()));
+        }
         // librdkafka calls a lost connection an error. It retries, so for us it is not one.
         match level {
             RDKafkaLogLevel::Debug => {
@@ -68,8 +80,9 @@ impl ClientContext for Callbacks {
     fn stats(&self, statistics: Statistics) {
         let retries = statistics.brokers.values().map(|broker| broker.txretries).sum();
         self.retries.store(retries, Ordering::Relaxed);
-        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+        for broker in statistics.brokers.values().filter(|broker| broker.state == "UP") {
             self.brokers_down.store(false, Ordering::Relaxed);
+            let _ = self.news.try_send(News::Connected(broker.nodename.clone()));
         }
     }
 
@@ -81,7 +94,7 @@ impl ClientContext for Callbacks {
             return;
         }
         tracing::debug!(target: "librdkafka", error = %error, "{reason}");
-        let _ = self.troubles.try_send(reason.to_owned());
+        let _ = self.news.try_send(News::Trouble(reason.to_owned()));
     }
 }
 

@@ -11,6 +11,9 @@ use crate::fault::{Fault, FaultKind};
 /// Our own events; a bare level speaks of these.
 const OURS: &str = env!("CARGO_CRATE_NAME");
 
+/// What librdkafka says passes through code of ours, which has chosen the levels already.
+const KAFKA: &str = "librdkafka";
+
 /// Libraries say what a person can act on from here up; below, it is their own diary.
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
@@ -47,7 +50,8 @@ fn targets(level: &str) -> Result<Targets, Fault> {
             Some(_) => return Err(not_a_level(part)),
             None => {
                 let level = parse(part)?;
-                targets.with_target(OURS, level).with_default(level.min(OTHERS))
+                let ours = targets.with_target(OURS, level).with_target(KAFKA, level);
+                ours.with_default(level.min(OTHERS))
             }
         };
     }

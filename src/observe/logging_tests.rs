@@ -14,10 +14,17 @@ fn lets_through(level: &str, target: &str, at: Level) -> bool {
 fn a_bare_level_is_ours_and_libraries_stay_at_warn() {
     assert!(lets_through("debug", "postrider::publisher", Level::DEBUG));
     assert!(!lets_through("debug", "postrider::publisher", Level::TRACE));
-    assert!(!lets_through("debug", "librdkafka", Level::INFO));
-    assert!(lets_through("debug", "librdkafka", Level::WARN));
-    assert!(!lets_through("error", "librdkafka", Level::WARN));
+    assert!(!lets_through("debug", "hyper", Level::INFO));
+    assert!(lets_through("debug", "hyper", Level::WARN));
+    assert!(!lets_through("error", "hyper", Level::WARN));
     assert!(!lets_through("off", "postrider", Level::ERROR));
+}
+
+#[test]
+fn librdkafka_speaks_at_our_level() {
+    assert!(lets_through("trace", "librdkafka", Level::TRACE));
+    assert!(lets_through("debug", "librdkafka", Level::DEBUG));
+    assert!(!lets_through("info", "librdkafka", Level::DEBUG));
 }
 
 #[test]

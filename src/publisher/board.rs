@@ -33,6 +33,8 @@ pub(crate) struct Board {
     held: bool,
     /// PostgreSQL is gone: the supervisor says what is wrong, and nothing here makes it right.
     detached: bool,
+    /// What the log was told of Kafka not letting us in: once, not at each turn.
+    told: Option<Fault>,
     begun_at: Instant,
     next_at: Instant,
 }
@@ -48,6 +50,7 @@ impl Board {
             confirmed: None,
             held,
             detached: false,
+            told: None,
             begun_at: now,
             next_at: now,
         };
@@ -123,7 +126,10 @@ impl Board {
         self.metrics.kafka_retries(retries.saturating_sub(self.retries));
         self.retries = self.retries.max(retries);
         self.metrics.connected(Server::Kafka, !producer.brokers_down() && waiting < PATIENCE);
-        self.ready(waiting, producer);
+        match producer.shut_out(waiting, now) {
+            Some(fault) => self.shut_out(fault),
+            None => self.ready(waiting, producer),
+        }
     }
 
     /// A status update left for the server.
@@ -136,16 +142,30 @@ impl Board {
         }
     }
 
-    fn ready(&self, waiting: Duration, producer: &Producer) {
+    /// Kafka does not let us in: said at once, whatever else is wrong.
+    fn shut_out(&mut self, fault: Fault) {
+        if self.told.as_ref() != Some(&fault) {
+            tracing::error!(kind = fault.kind.label(), hint = %fault.hint, "{fault}; trying on");
+            self.told = Some(fault.clone());
+        }
+        self.show(fault);
+    }
+
+    fn show(&self, fault: Fault) {
+        self.metrics.fault(Some(fault.kind));
+        self.health.set_readiness(Readiness::NotReady { reason: fault.sentence, hint: fault.hint });
+    }
+
+    fn ready(&mut self, waiting: Duration, producer: &Producer) {
         if self.held || self.detached {
             return;
         }
         if waiting >= PATIENCE {
-            let fault = unacknowledged(waiting, producer.trouble());
-            self.metrics.fault(Some(fault.kind));
-            self.health
-                .set_readiness(Readiness::NotReady { reason: fault.sentence, hint: fault.hint });
+            self.show(unacknowledged(waiting, producer.trouble()));
         } else {
+            if self.told.take().is_some() {
+                tracing::info!("Kafka lets us in again");
+            }
             self.metrics.fault(None);
             self.health.set_readiness(Readiness::Ready);
         }

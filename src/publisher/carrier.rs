@@ -56,6 +56,8 @@ pub(crate) struct Carrier {
     /// Once set, nothing more is sent.
     failure: Option<Failure>,
     stall_timeout: Duration,
+    /// Rights that are missing at Kafka end the session, because the process leaves then.
+    leaves_when_shut_out: bool,
 }
 
 impl Carrier {
@@ -75,7 +77,13 @@ impl Carrier {
             waiting_since: None,
             failure: None,
             stall_timeout,
+            leaves_when_shut_out: false,
         }
+    }
+
+    /// Lets missing rights at Kafka end the session instead of waiting for them.
+    pub(crate) fn leave_when_shut_out(self, leaves: bool) -> Carrier {
+        Carrier { leaves_when_shut_out: leaves, ..self }
     }
 
     /// Records that Kafka has not acknowledged.
@@ -141,9 +149,18 @@ impl Carrier {
 
     /// Lets go when Kafka has acknowledged nothing for the stall timeout, or the server is gone.
     pub(crate) fn check(&mut self, now: Instant) -> Result<(), Ended> {
+        self.check_credentials(now)?;
         let waiting = self.waiting(now);
+        let shut_out = self.producer.shut_out(waiting, now);
         if waiting >= self.stall_timeout {
-            return Err(Ended::Stalled(unacknowledged(waiting, self.producer.trouble())));
+            let fault =
+                shut_out.unwrap_or_else(|| unacknowledged(waiting, self.producer.trouble()));
+            return Err(Ended::Stalled(fault));
+        }
+        if self.leaves_when_shut_out
+            && let Some(fault) = shut_out.filter(|fault| fault.kind == FaultKind::Rights)
+        {
+            return Err(Ended::Held(fault, None));
         }
         if self.engine.is_stale(now) {
             return Err(Ended::Held(
@@ -156,6 +173,12 @@ impl Carrier {
             ));
         }
         Ok(())
+    }
+
+    /// Ends the session when Kafka does not let us in and there are new credentials: only a new
+    /// producer reads them.
+    pub(crate) fn check_credentials(&mut self, now: Instant) -> Result<(), Ended> {
+        if self.producer.has_new_credentials(now) { Err(Ended::NewCredentials) } else { Ok(()) }
     }
 
     /// Takes one frame in and hands its record, if it is one, to Kafka.

@@ -23,6 +23,8 @@ pub(crate) enum Ended {
     Held(Fault, Option<Position>),
     /// The producer cannot go on without a gap.
     ProducerBroken(String),
+    /// Kafka does not let us in, and a password, key or certificate has changed in its file.
+    NewCredentials,
     /// Kafka acknowledges nothing.
     Stalled(Fault),
 }
@@ -53,6 +55,11 @@ impl Ended {
                     refusal.label()
                 ),
                 "nothing; if one of them is refused alone, it will be named",
+            )),
+            Ended::NewCredentials => Some(Fault::new(
+                FaultKind::Kafka,
+                "Kafka did not let us in, and a file with a password, key or certificate has changed",
+                "nothing; a new producer reads it and begins at the last confirmed position",
             )),
             Ended::ProducerBroken(reason) => Some(Fault::new(
                 FaultKind::Kafka,

@@ -28,6 +28,11 @@ const LAST_GRACE: Duration = Duration::from_millis(300);
 /// # Errors
 /// The fault that ended it, see [`Fault::kind`].
 pub fn run(config: &Settings) -> Result<(), Fault> {
+    // Before anything is connected: it would be found out anyway, and later.
+    config.kafka.verify().map_err(|error| error.fault())?;
+    for warning in config.kafka.warnings() {
+        tracing::warn!(hint = %warning.hint, "{warning}");
+    }
     let runtime = current_thread()?;
     runtime.block_on(serve(config))
 }

@@ -250,6 +250,7 @@ pub(crate) async fn outlast(
         }
         let now = Instant::now();
         carrier.collect(now)?;
+        carrier.check_credentials(now)?;
         if let Some(frame) = in_hand.take()
             && carrier.take(&frame, now)? == Taken::NotNow
         {

@@ -104,6 +104,8 @@ impl Supervisor {
             match (ended, fault) {
                 (Ended::Stopped, _) | (_, None) => break,
                 (Ended::BatchRefused(refusal), Some(fault)) => self.narrow_down(refusal, &fault),
+                // Waited out, or new credentials were found: whatever it was, a new session may begin.
+                (Ended::Stalled(_), Some(fault)) => self.retry(&fault).await,
                 (Ended::Held(_, at), Some(fault)) => self.hold(fault, at).await?,
                 (_, Some(fault)) if fault.kind.is_transient() => self.retry(&fault).await,
                 (_, Some(fault)) => self.hold(fault, None).await?,
@@ -163,7 +165,8 @@ impl Supervisor {
         let board = Board::new(self.metrics.clone(), self.health.clone(), self.holding, now);
         let engine = Engine::new(engine, now);
         let stall_timeout = config.publisher.stall_timeout;
-        Ok((stream, Carrier::new(engine, producer, board, suspects, stall_timeout)))
+        let carrier = Carrier::new(engine, producer, board, suspects, stall_timeout);
+        Ok((stream, carrier.leave_when_shut_out(config.publisher.exit_on_fault)))
     }
 
     /// Runs one session to its end, and beyond it while Kafka still has something to say.

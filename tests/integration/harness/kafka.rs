@@ -16,6 +16,14 @@ use super::{
 /// Any text of 22 characters of base64 will do.
 const CLUSTER_ID: &str = "cG9zdHJpZGVyLXRlc3RzIQ";
 
+/// A port of a node beside the plain one.
+pub struct Listener {
+    pub name: &'static str,
+    /// `SSL`, `SASL_SSL` …
+    pub protocol: &'static str,
+    pub port: u16,
+}
+
 /// A node with a directory of its own. Dropping it kills it.
 pub struct Kafka {
     directory: PathBuf,
@@ -26,21 +34,40 @@ pub struct Kafka {
 impl Kafka {
     /// Formats a directory and starts a node in it.
     pub fn start_new() -> Kafka {
-        let directory = process::directory("kafka");
-        let port = process::free_port();
+        Kafka::start_with(process::directory("kafka"), &[], "", &[])
+    }
+
+    /// Starts a node in `directory` with further listeners and properties; `format` is for the tool
+    /// that formats the directory.
+    pub fn start_with(
+        directory: PathBuf,
+        listeners: &[Listener],
+        properties: &str,
+        format: &[String],
+    ) -> Kafka {
+        let (port, controller) = (process::free_port(), process::free_port());
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/server.properties");
-        let properties = fs::read_to_string(template)
+        let mut text = fs::read_to_string(template)
             .unwrap()
             .replace("@PORT@", &port.to_string())
-            .replace("@CONTROLLER_PORT@", &process::free_port().to_string())
+            .replace("@CONTROLLER_PORT@", &controller.to_string())
             .replace("@DATA@", &directory.join("data").display().to_string());
-        fs::write(directory.join("server.properties"), properties).unwrap();
+        text.push_str(&more_listeners(port, controller, listeners));
+        text.push_str(properties);
+        fs::write(directory.join("server.properties"), text).unwrap();
         let node = Kafka { directory, port, process: Mutex::new(None) };
-        let mut format = node.java("kafka.tools.StorageTool");
-        format.args(["format", "-t", CLUSTER_ID, "-c", "server.properties"]);
-        process::run(&mut format);
+        let mut tool = node.java("kafka.tools.StorageTool");
+        tool.args(["format", "-t", CLUSTER_ID, "-c", "server.properties"]).args(format);
+        process::run(&mut tool);
         node.start();
         node
+    }
+
+    /// Runs one of Kafka's own commands against this node; it must succeed.
+    pub fn administer(&self, class: &str, arguments: &[&str]) {
+        let mut tool = self.java(class);
+        tool.args(["--bootstrap-server", &self.brokers()]).args(arguments);
+        process::run(&mut tool);
     }
 
     /// `host:port` for clients.
@@ -90,6 +117,20 @@ impl Kafka {
         command.current_dir(&self.directory);
         command
     }
+}
+
+/// Lines that beat the template's: in properties the last one of a name counts.
+fn more_listeners(port: u16, controller: u16, listeners: &[Listener]) -> String {
+    let mut open = format!("CLIENTS://127.0.0.1:{port}");
+    let mut protocols = "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
+    for Listener { name, protocol, port } in listeners {
+        open.push_str(&format!(",{name}://127.0.0.1:{port}"));
+        protocols.push_str(&format!(",{name}:{protocol}"));
+    }
+    format!(
+        "\nlisteners={open},CONTROLLER://127.0.0.1:{controller}\nadvertised.listeners={open}\n\
+         listener.security.protocol.map={protocols}\n"
+    )
 }
 
 /// The folder of Kafka's jars: beside the build of this test, or in the workspace's `target`.

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, OnceLock};
 
-use super::{kafka::Kafka, postgres::Postgres};
+use super::{kafka::Kafka, postgres::Postgres, secure_kafka::SecureKafka};
 
 /// The run's PostgreSQL.
 pub fn postgres() -> &'static Postgres {
@@ -14,6 +14,12 @@ pub fn postgres() -> &'static Postgres {
 pub fn kafka() -> &'static Kafka {
     static NODE: OnceLock<Kafka> = OnceLock::new();
     NODE.get_or_init(Kafka::start_new)
+}
+
+/// The run's Kafka with listeners that ask for TLS, passwords and certificates.
+pub fn secure_kafka() -> &'static SecureKafka {
+    static NODE: OnceLock<SecureKafka> = OnceLock::new();
+    NODE.get_or_init(SecureKafka::start_new)
 }
 
 /// How much may run at once: two tests with load, or four without, are what two cores carry.
