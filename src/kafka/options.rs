@@ -42,8 +42,17 @@ pub struct OptionError {
 ///
 /// Errs on the side of hiding: options of later librdkafka versions are recognised by their words.
 pub fn is_secret(name: &str) -> bool {
-    const WORDS: [&str; 6] =
-        ["password", "passphrase", "secret", "key.pem", "token", "oauthbearer.config"];
+    const WORDS: [&str; 8] = [
+        "password",
+        "passphrase",
+        "secret",
+        "key.pem",
+        "token",
+        "oauthbearer.config",
+        // Java's login modules and Kerberos's kinit take passwords as arguments.
+        "jaas",
+        "kinit",
+    ];
     let name = name.to_ascii_lowercase();
     WORDS.iter().any(|word| name.contains(word))
 }
@@ -293,6 +302,8 @@ mod tests {
             "sasl.oauthbearer.config",
             "sasl.oauthbearer.assertion.private.key.passphrase",
             "SASL.PASSWORD",
+            "sasl.jaas.config",
+            "sasl.kerberos.kinit.cmd",
         ];
         for name in secrets {
             assert!(is_secret(name), "{name} would be shown");

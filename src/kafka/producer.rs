@@ -34,6 +34,9 @@ use crate::{
 /// Records without key go to one partition in runs of this length, so that batches fill.
 const KEYLESS_RUN: u64 = 100;
 
+/// What librdkafka may say in one turn beside what became of records.
+const MOST_REMARKS: usize = 1000;
+
 /// What became of an offered record.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a record that was not sent has to be offered again"]
@@ -177,7 +180,15 @@ impl Producer {
         if !wait.is_zero() {
             std::thread::sleep(wait);
         }
-        self.inner.poll(Duration::ZERO);
+        // A poll serves one thing, and with librdkafka's option `debug` it says a thousand a second:
+        // they must not keep acknowledgements waiting.
+        for _ in 0..MOST_REMARKS {
+            let before = self.inner.context().remarks();
+            self.inner.poll(Duration::ZERO);
+            if self.inner.context().remarks() == before {
+                break;
+            }
+        }
         for news in self.news.try_iter() {
             match news {
                 News::Trouble(line) => self.shut_out.hear(line, Instant::now()),

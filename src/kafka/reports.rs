@@ -38,6 +38,8 @@ pub(crate) struct Callbacks {
     reports: SyncSender<Report>,
     /// What librdkafka says of brokers. What nobody has read yet is enough: more is dropped.
     news: SyncSender<News>,
+    /// How often librdkafka said something else than what became of a record.
+    remarks: AtomicU64,
     /// No broker can be reached.
     brokers_down: AtomicBool,
     /// Retries of produce requests, summed over brokers.
@@ -46,8 +48,13 @@ pub(crate) struct Callbacks {
 
 impl Callbacks {
     pub(crate) fn new(reports: SyncSender<Report>, news: SyncSender<News>) -> Callbacks {
-        let (brokers_down, retries) = (AtomicBool::new(false), AtomicU64::new(0));
-        Callbacks { reports, news, brokers_down, retries }
+        let (remarks, retries) = (AtomicU64::new(0), AtomicU64::new(0));
+        Callbacks { reports, news, remarks, brokers_down: AtomicBool::new(false), retries }
+    }
+
+    /// How often librdkafka said something else than what became of a record.
+    pub(crate) fn remarks(&self) -> u64 {
+        self.remarks.load(Ordering::Relaxed)
     }
 
     /// Whether librdkafka said that no broker can be reached, and none was seen since.
@@ -63,6 +70,7 @@ impl Callbacks {
 
 impl ClientContext for Callbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.remarks.fetch_add(1, Ordering::Relaxed);
         if facility == "FAIL" {
             // A connection that failed. Not all of them come to `error`: a port that speaks another
             // protocol just closes the connection, and that is a line in the log alone.
@@ -78,6 +86,7 @@ impl ClientContext for Callbacks {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.remarks.fetch_add(1, Ordering::Relaxed);
         let retries = statistics.brokers.values().map(|broker| broker.txretries).sum();
         self.retries.store(retries, Ordering::Relaxed);
         for broker in statistics.brokers.values().filter(|broker| broker.state == "UP") {
@@ -87,6 +96,7 @@ impl ClientContext for Callbacks {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.remarks.fetch_add(1, Ordering::Relaxed);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             if !self.brokers_down.swap(true, Ordering::Relaxed) {
                 tracing::info!("no broker of [kafka] brokers can be reached; trying on");

@@ -18,6 +18,7 @@ mod network;
 mod outage;
 mod refusal;
 mod renames;
+mod secrets;
 mod secure;
 mod servers;
 mod settings;

@@ -124,6 +124,13 @@ impl Publisher {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Its arguments, as everybody on the machine can see them.
+    pub fn arguments(&self) -> String {
+        let path = format!("/proc/{}/cmdline", self.process.borrow().pid());
+        let bytes = fs::read(path).expect("a running process has arguments");
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    }
+
     /// Peak resident memory in KiB, from the kernel.
     pub fn peak_memory_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.process.borrow().pid());
