@@ -1,8 +1,13 @@
 //! The librdkafka settings that the guarantee rests on.
 
+use std::time::Duration;
+
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError, types::RDKafkaConfRes};
 
 use super::{Config, Error, known, security};
+
+/// Long enough to count as never, and small enough to be added to an instant.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What a user may override. Each is a matter of speed or taste.
 const DEFAULTS: [(&str, &str); 8] = [
@@ -63,6 +68,17 @@ pub(crate) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
     // Twice, because records that came back may still wait in librdkafka for their report.
     client.set("queue.buffering.max.messages", (u64::from(config.window) * 2 + 1000).to_string());
     Ok(client)
+}
+
+/// How often to ask for topics that are known already, as librdkafka does by itself: five minutes, as
+/// in Java, unless an option says otherwise. It switches the asking off with -1.
+pub(crate) fn metadata_refresh(client: &ClientConfig) -> Duration {
+    const DEFAULT: u64 = 300_000;
+    let set = client.get("topic.metadata.refresh.interval.ms");
+    match set.and_then(|text| text.trim().parse::<i64>().ok()) {
+        None => Duration::from_millis(DEFAULT),
+        Some(milliseconds) => u64::try_from(milliseconds).map_or(NEVER, Duration::from_millis),
+    }
 }
 
 /// Looks for names that librdkafka does not know: a slip in one is told before what it leads to.

@@ -44,6 +44,24 @@ impl Gate {
         self.partitions.len() as u32
     }
 
+    /// Whether nothing is on its way to any partition.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.partitions.iter().all(|partition| partition.in_flight == 0)
+    }
+
+    /// The topic has `partitions` partitions now; new ones are cold. With fewer than before it is
+    /// another topic, and all are.
+    ///
+    /// # Panics
+    /// While something is in flight: it would come back to a partition that is counted anew.
+    pub(crate) fn resize(&mut self, partitions: u32) {
+        assert!(self.is_idle(), "partitions are counted anew when nothing is in flight");
+        if partitions < self.partitions() {
+            self.partitions.clear();
+        }
+        self.partitions.resize(partitions.max(1) as usize, Partition::default());
+    }
+
     /// Whether a record may go to `partition` now.
     pub(crate) fn admits(&self, partition: u32, now: Instant) -> bool {
         self.partitions.get(partition as usize).is_none_or(|partition| partition.admits(now))
@@ -113,6 +131,25 @@ mod tests {
         gate.returned(0, Some(0), now + COOLS_AFTER);
         gate.sent(0, now + COOLS_AFTER);
         assert!(gate.admits(0, now + COOLS_AFTER));
+    }
+
+    #[test]
+    fn added_partitions_are_cold_and_the_others_stay_warm_but_in_a_smaller_topic() {
+        let now = Instant::now();
+        let mut gate = Gate::new(1);
+        gate.sent(0, now);
+        assert!(!gate.is_idle());
+        gate.returned(0, Some(0), now);
+        gate.resize(2);
+        for partition in 0..2 {
+            gate.sent(partition, now);
+        }
+        assert!(gate.admits(0, now) && !gate.admits(1, now));
+        gate.returned(0, Some(0), now);
+        gate.returned(1, Some(1), now);
+        gate.resize(1);
+        gate.sent(0, now);
+        assert!(!gate.admits(0, now));
     }
 
     #[test]

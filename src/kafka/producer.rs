@@ -16,7 +16,7 @@ use rdkafka::{
 
 use super::{
     Config, Error,
-    client::{client_config, creation_error},
+    client::{client_config, creation_error, metadata_refresh},
     credentials::Credentials,
     flights::{Flight, Flights},
     murmur2::partition_of,
@@ -95,6 +95,7 @@ impl Producer {
         // Before they are read: a file that changes in between is noticed later.
         let credentials = Credentials::of(config);
         let client = client_config(config)?;
+        let refresh = metadata_refresh(&client);
         // The window counts events from the oldest in flight: no more can be unreported.
         let (sender, reports) = sync_channel(config.window as usize + 1);
         let (tell, news) = sync_channel(64);
@@ -107,7 +108,7 @@ impl Producer {
             news,
             shut_out: ShutOut::new(credentials),
             flights: Flights::default(),
-            topics: Topics::new(config.create_topics.map(|shape| (shape, client))),
+            topics: Topics::new(config.create_topics.map(|shape| (shape, client)), refresh),
             keyless: 0,
         })
     }
@@ -121,23 +122,23 @@ impl Producer {
             Known::NotYet => return Offer::NotNow,
             Known::Refused(refusal) => return Offer::Refused(refusal),
         };
-        let (partition, explicit) = match (record.partition, record.key) {
-            (Some(number), _) => (number.max(0) as u32, true),
-            (None, Some(key)) => (partition_of(key, gate.partitions()), false),
-            (None, None) => {
-                ((self.keyless / KEYLESS_RUN % u64::from(gate.partitions())) as u32, true)
-            }
+        let partition = match (record.partition, record.key) {
+            (Some(number), _) => number.max(0) as u32,
+            (None, Some(key)) => partition_of(key, gate.partitions()),
+            (None, None) => (self.keyless / KEYLESS_RUN % u64::from(gate.partitions())) as u32,
         };
-        if explicit && partition >= gate.partitions() {
-            return Offer::Refused(Refusal::UnknownPartition);
+        if partition >= gate.partitions() {
+            return self.lacks_partition(topic, now);
         }
         if !gate.admits(partition, now) {
             return Offer::NotNow;
         }
         let number = self.flights.next_number();
-        match self.produce(record, explicit.then_some(partition), number) {
+        match self.produce(record, partition, number) {
             Ok(()) => {}
             Err(RDKafkaErrorCode::QueueFull) => return Offer::NotNow,
+            // librdkafka knows of fewer than we: the topic was made again.
+            Err(RDKafkaErrorCode::UnknownPartition) => return self.lacks_partition(topic, now),
             Err(code) => {
                 return match Outcome::of_code(Some(code)) {
                     Outcome::Refused(refusal) => Offer::Refused(refusal),
@@ -280,10 +281,18 @@ impl Producer {
         self.inner.purge(PurgeConfig::default().queue().inflight());
     }
 
+    /// The brokers are asked before a record is refused for its partition: it may be a new one.
+    fn lacks_partition(&mut self, topic: TopicId, now: Instant) -> Offer {
+        match self.topics.lacks_partition(topic, now) {
+            true => Offer::Refused(Refusal::UnknownPartition),
+            false => Offer::NotNow,
+        }
+    }
+
     fn produce(
         &self,
         record: &Record<'_>,
-        partition: Option<u32>,
+        partition: u32,
         number: usize,
     ) -> Result<(), RDKafkaErrorCode> {
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
@@ -292,7 +301,8 @@ impl Producer {
         }
         let message: BaseRecord<'_, [u8], [u8], usize> = BaseRecord {
             topic: record.topic,
-            partition: partition.map(|number| number as i32),
+            // Never left to librdkafka, which would place keys by a count of its own.
+            partition: Some(partition as i32),
             payload: record.payload,
             key: record.key,
             timestamp: Some(record.timestamp),

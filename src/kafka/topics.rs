@@ -38,13 +38,30 @@ impl TopicId {
 enum Knowledge {
     AskAt(Instant),
     Asking(Lookup),
-    Known(Gate),
+    Known { gate: Gate, again: Again, doubt: Doubt },
     Refused(Refusal),
+}
+
+/// A known topic is asked for again now and then: it may have got partitions.
+enum Again {
+    At(Instant),
+    Asking(Lookup),
+    /// It has another number of partitions. Keys change their places when nothing is in flight.
+    Changed(u32),
 }
 
 struct Topic {
     name: String,
     knowledge: Knowledge,
+}
+
+/// Whether a record waits for a partition that the topic is not known to have.
+#[derive(PartialEq)]
+enum Doubt {
+    None,
+    Asked,
+    /// The brokers were asked for the record's sake, and the partition is not there.
+    Settled,
 }
 
 /// The topics of one producer.
@@ -54,6 +71,8 @@ pub(crate) struct Topics {
     /// The topic of the last record: most often the next one's too.
     last: TopicId,
     create: Option<(NewTopics, ClientConfig)>,
+    /// How often a known topic is asked for again.
+    refresh: Duration,
 }
 
 /// Whether a topic can be written to.
@@ -67,9 +86,10 @@ pub(crate) enum Known<'a> {
 }
 
 impl Topics {
-    /// No topic is known; missing ones are created if `create` says how.
-    pub(crate) fn new(create: Option<(NewTopics, ClientConfig)>) -> Topics {
-        Topics { list: Vec::new(), by_name: HashMap::new(), last: TopicId(0), create }
+    /// No topic is known; missing ones are created if `create` says how, and known ones are asked
+    /// for again every `refresh`.
+    pub(crate) fn new(create: Option<(NewTopics, ClientConfig)>, refresh: Duration) -> Topics {
+        Topics { list: Vec::new(), by_name: HashMap::new(), last: TopicId(0), create, refresh }
     }
 
     /// The number of the topic called `name`.
@@ -113,31 +133,87 @@ impl Topics {
             }
             Knowledge::Asking(lookup) => {
                 if let Some(answer) = lookup.answer() {
-                    topic.knowledge = Knowledge::from(answer, &topic.name, now);
+                    topic.knowledge = Knowledge::from(answer, &topic.name, now, self.refresh);
                 }
             }
-            Knowledge::AskAt(_) | Knowledge::Known(_) | Knowledge::Refused(_) => {}
+            Knowledge::AskAt(_) | Knowledge::Known { .. } | Knowledge::Refused(_) => {}
+        }
+        if let Knowledge::Known { gate, again, doubt } = &mut topic.knowledge {
+            match again {
+                Again::At(when) if *when <= now => {
+                    *again = Again::Asking(Lookup::start(producer, &topic.name, None));
+                }
+                Again::Asking(lookup) => {
+                    if let Some(answer) = lookup.answer() {
+                        *again = match answer {
+                            Answer::Exists(count) if count != gate.partitions() => {
+                                Again::Changed(count)
+                            }
+                            // A topic that is gone shows in what was sent to it.
+                            _ => Again::At(now + self.refresh),
+                        };
+                        if *doubt == Doubt::Asked {
+                            *doubt = Doubt::Settled;
+                        }
+                    }
+                }
+                Again::At(_) | Again::Changed(_) => {}
+            }
+            if let Again::Changed(count) = *again
+                && gate.is_idle()
+            {
+                tracing::info!(topic = topic.name, partitions = count, "partitions have changed");
+                gate.resize(count);
+                *doubt = Doubt::None;
+                *again = Again::At(now + self.refresh);
+            }
         }
         match &topic.knowledge {
-            Knowledge::Known(gate) => Known::Gate(gate),
+            Knowledge::Known { again: Again::Changed(_), .. } => Known::NotYet,
+            Knowledge::Known { gate, .. } => Known::Gate(gate),
             Knowledge::Refused(refusal) => Known::Refused(*refusal),
             Knowledge::AskAt(_) | Knowledge::Asking(_) => Known::NotYet,
         }
     }
 
+    /// A record is for a partition that the topic is not known to have. True when the brokers said so
+    /// since; else they are asked.
+    pub(crate) fn lacks_partition(&mut self, id: TopicId, now: Instant) -> bool {
+        let Knowledge::Known { again, doubt, .. } = &mut self.list[id.index()].knowledge else {
+            return false;
+        };
+        match (&doubt, again) {
+            (Doubt::None, Again::At(when)) => {
+                *when = now;
+                *doubt = Doubt::Asked;
+            }
+            // A question that is under way may be older than the partition.
+            (Doubt::None | Doubt::Asked, _) => {}
+            (Doubt::Settled, _) => {
+                *doubt = Doubt::None;
+                return true;
+            }
+        }
+        false
+    }
+
     /// The topic's gate, which exists once a record was sent to it.
     pub(crate) fn gate_mut(&mut self, id: TopicId) -> Option<&mut Gate> {
         match &mut self.list[id.index()].knowledge {
-            Knowledge::Known(gate) => Some(gate),
+            Knowledge::Known { gate, .. } => Some(gate),
             _ => None,
         }
     }
 }
 
 impl Knowledge {
-    fn from(answer: Answer, topic: &str, now: Instant) -> Knowledge {
+    fn from(answer: Answer, topic: &str, now: Instant, refresh: Duration) -> Knowledge {
         match answer {
-            Answer::Exists(partitions) => Knowledge::Known(Gate::new(partitions)),
+            Answer::Exists(partitions) => Knowledge::Known {
+                gate: Gate::new(partitions),
+                again: Again::At(now + refresh),
+                doubt: Doubt::None,
+            },
             Answer::Refused(refusal) => Knowledge::Refused(refusal),
             Answer::NotKnown(reason) => {
                 tracing::debug!(topic, reason, "no answer about a topic yet");

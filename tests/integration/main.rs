@@ -23,5 +23,6 @@ mod secure;
 mod servers;
 mod settings;
 mod startup;
+mod topics_change;
 mod transactions;
 mod watch;

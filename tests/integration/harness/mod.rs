@@ -23,6 +23,7 @@ pub use certificates::{Authority, Identity};
 pub use checker::Row;
 pub use kafka::Kafka;
 pub use load::Load;
+pub use murmur2::partition;
 pub use postgres::{PASSWORD, Postgres, ROLE, Stop};
 pub use process::{Process, directory, eventually, free_port};
 pub use proxy::Proxy;

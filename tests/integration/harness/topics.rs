@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{
-        AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+        AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+        TopicReplication,
     },
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
@@ -84,6 +85,27 @@ impl Topics {
         });
         super::process::eventually("the topic has leaders", Duration::from_secs(20), || {
             (self.partitions(name)? == partitions && self.watermarks(name).is_some()).then_some(())
+        });
+    }
+
+    /// Deletes a topic and waits until the broker knows it no more.
+    pub fn delete(&self, name: &str) {
+        let admin = self.admin();
+        let result = block_on(admin.delete_topics(&[name], &AdminOptions::new())).unwrap();
+        result.into_iter().next().unwrap().expect("the topic is deleted");
+        super::process::eventually("the topic is gone", Duration::from_secs(20), || {
+            self.partitions(name).is_none().then_some(())
+        });
+    }
+
+    /// Gives a topic more partitions, `count` in all, and waits until they have leaders.
+    pub fn grow(&self, name: &str, count: i32) {
+        let change = NewPartitions::new(name, count as usize);
+        let admin = self.admin();
+        let result = block_on(admin.create_partitions([&change], &AdminOptions::new())).unwrap();
+        result.into_iter().next().unwrap().expect("the topic grows");
+        super::process::eventually("the partitions have leaders", Duration::from_secs(20), || {
+            (self.partitions(name)? == count && self.watermarks(name).is_some()).then_some(())
         });
     }
 
