@@ -223,6 +223,12 @@ static RULES: &[Rule] = &[
         remedy: LEAVE_OUT,
     },
     Rule {
+        names: &["statistics.interval.ms"],
+        allowed: Allowed::UpTo(86_400_000),
+        reason: "librdkafka's statistics tell when a broker lets us in again",
+        remedy: "leave it out, or give a number of milliseconds above 0",
+    },
+    Rule {
         names: &["test.mock.num.brokers"],
         allowed: FALSE,
         reason: "it sends events to a pretended Kafka inside this process, where they vanish",
@@ -258,6 +264,7 @@ mod tests {
             ("queue.buffering.max.messages", "1"),
             ("queue.buffering.max.kbytes", "1"),
             ("queuing.strategy", "lifo"),
+            ("statistics.interval.ms", "0"),
             ("test.mock.num.brokers", "3"),
         ];
         for (name, value) in unsafe_options {
@@ -281,6 +288,7 @@ mod tests {
             ("allow.auto.create.topics", "false"),
             ("queuing.strategy", "fifo"),
             ("queue.buffering.max.ms", "5"),
+            ("statistics.interval.ms", "60000"),
             ("compression.type", "zstd"),
             ("sasl.password", "false"),
             ("no.such.option", "librdkafka will say"),

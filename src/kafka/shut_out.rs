@@ -121,3 +121,67 @@ impl ShutOut {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::Config;
+
+    const WRONG: &str = "sasl_ssl://a:1/1: SASL authentication error: wrong (after 9ms in state X)";
+    const CLOSED: &str = "a:1/1: Disconnected: closed (after 0ms in state APIVERSION_QUERY)";
+    const GONE: &str =
+        "a:1/1: Connect to a:1 failed: Connection refused (after 0ms in state CONNECT)";
+    const LONG: Duration = Duration::from_secs(6);
+
+    fn heard(lines: &[&str], at: Instant) -> ShutOut {
+        let mut shut_out = ShutOut::new(Credentials::of(&Config::default()));
+        lines.iter().for_each(|line| shut_out.hear((*line).to_owned(), at));
+        shut_out
+    }
+
+    #[test]
+    fn a_wrong_password_is_told_at_once_when_no_broker_is_left_and_later_when_others_are() {
+        let now = Instant::now();
+        let shut_out = heard(&[WRONG], now);
+        assert!(shut_out.fault(true, Duration::ZERO, now).is_some());
+        assert_eq!(shut_out.fault(false, Duration::ZERO, now + LONG), None);
+        assert!(shut_out.fault(false, LONG, now).is_some());
+    }
+
+    #[test]
+    fn a_closed_connection_is_told_when_it_lasts_and_not_when_the_broker_is_gone() {
+        let now = Instant::now();
+        let shut_out = heard(&[CLOSED], now);
+        assert_eq!(shut_out.fault(true, LONG, now), None);
+        assert!(shut_out.fault(true, LONG, now + LONG).is_some());
+        assert_eq!(heard(&[CLOSED, GONE], now).fault(true, LONG, now + LONG), None);
+    }
+
+    #[test]
+    fn a_guess_does_not_hide_what_is_certain_and_does_not_begin_anew() {
+        let now = Instant::now();
+        let mut shut_out = heard(&[CLOSED], now);
+        shut_out.hear(CLOSED.to_owned(), now + LONG);
+        assert!(shut_out.fault(true, LONG, now + LONG).is_some());
+        let told = heard(&[CLOSED, WRONG, CLOSED], now).fault(true, LONG, now);
+        assert_eq!(told.map(|fault| fault.kind), Some(crate::fault::FaultKind::Rights));
+    }
+
+    #[test]
+    fn it_is_over_when_the_broker_is_connected_or_all_that_waited_is_acknowledged() {
+        let now = Instant::now();
+        let is_told = |shut_out: &ShutOut| shut_out.fault(true, LONG, now).is_some();
+        let mut shut_out = heard(&[WRONG], now);
+        shut_out.connected("b:1");
+        // Another broker's record; the one that waits for this broker was sent before.
+        shut_out.acknowledged(Some(now));
+        assert!(is_told(&shut_out));
+        shut_out.connected("a:1");
+        assert!(!is_told(&shut_out));
+        for oldest in [None, Some(now + LONG)] {
+            let mut shut_out = heard(&[WRONG], now);
+            shut_out.acknowledged(oldest);
+            assert!(!is_told(&shut_out) && shut_out.trouble().is_none());
+        }
+    }
+}

@@ -145,7 +145,7 @@ impl Board {
     /// Kafka does not let us in: said at once, whatever else is wrong.
     fn shut_out(&mut self, fault: Fault) {
         if self.told.as_ref() != Some(&fault) {
-            tracing::error!(kind = fault.kind.label(), hint = %fault.hint, "{fault}; trying on");
+            tracing::error!(kind = fault.kind.label(), hint = %fault.hint, "{fault}");
             self.told = Some(fault.clone());
         }
         self.show(fault);

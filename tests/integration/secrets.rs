@@ -236,6 +236,7 @@ fn logs_no_secret(format: &str, way: &str) {
         }
     };
     log_in(&stage, kafka, way, user, password);
+    assert_eq!(says_no_secret(stage.command(&["init"])), 0);
     let publisher = stage.run();
     stage.sql().run(&stage.insert("one", "'k'", "'{}'"));
     stage.records_when(&publisher, 1);
