@@ -220,3 +220,26 @@ fn a_gigabyte_of_another_tables_wal_is_let_go_while_the_outbox_is_idle() {
     assert_eq!(stage.check(stage.rows(), Vec::new()).repeats, 0);
     assert_eq!(publisher.terminate(), 0);
 }
+
+#[test]
+fn a_broker_that_closes_idle_connections_is_no_outage() {
+    let turn = Turn::heavy();
+    let directory = crate::harness::directory("kafka-idle");
+    let node = Kafka::start_with(directory, &[], "connections.max.idle.ms=1500\n", &[]);
+    let stage = Stage::on(crate::harness::postgres(), &node, turn).with_orders();
+    let publisher = stage.run();
+    stage.sql().run(&stage.insert("before", "'k'", "'{}'"));
+    stage.records_when(&publisher, 1);
+    // Long enough for the connection to be closed, and for a guess at the reason to be told.
+    let quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_secs(9) {
+        assert_eq!(publisher.get("/readyz").map(|(status, _)| status), Some(200));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    stage.sql().run(&stage.insert("after", "'k'", "'{}'"));
+    stage.records_when(&publisher, 2);
+    assert_eq!(publisher.terminate(), 0);
+    let loud = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+    let log = publisher.log();
+    assert_eq!(log.lines().find(loud), None);
+}
