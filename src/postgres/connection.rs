@@ -1,37 +1,24 @@
 //! ReplicationConnection: a connection in replication mode, before its stream starts.
 
+use std::io;
+
 use bytes::Buf;
 use futures_util::{SinkExt, StreamExt};
 use pgwire::{
-    api::client::{
-        ReadyState,
-        auth::{DefaultStartupHandler, StartupHandler},
-    },
-    error::{ErrorInfo, PgWireClientError, PgWireError},
+    error::{ErrorInfo, PgWireError},
     messages::{
-        PgWireBackendMessage, PgWireFrontendMessage,
-        data::DataRow,
-        simplequery::Query,
-        startup::{Authentication, Startup},
+        PgWireBackendMessage, PgWireFrontendMessage, data::DataRow, simplequery::Query,
     },
 };
-use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use super::{Config, Context, Error, password, socket, wire::Wire};
+use super::{
+    Config, Context, Error, TlsError,
+    channel::{self, Route, Security},
+    login,
+    wire::Wire,
+};
 use crate::wal::Lsn;
-
-/// Startup parameters that fix how values are written, whatever the database's or role's defaults.
-const FIXED_PARAMETERS: [(&str, &str); 7] = [
-    ("client_encoding", "UTF8"),
-    ("DateStyle", "ISO"),
-    ("TimeZone", "UTC"),
-    ("bytea_output", "hex"),
-    ("extra_float_digits", "1"),
-    ("IntervalStyle", "postgres"),
-    // A stream has no end.
-    ("statement_timeout", "0"),
-];
 
 /// What IDENTIFY_SYSTEM answers: which cluster this is, and on which timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +35,7 @@ pub struct SystemIdentity {
 pub struct ReplicationConnection {
     pub(super) wire: Wire,
     pub(super) config: Config,
+    pub(super) security: Security,
 }
 
 impl ReplicationConnection {
@@ -56,23 +44,18 @@ impl ReplicationConnection {
     /// # Errors
     /// What the way to the server or the server answers.
     pub async fn connect(config: &Config) -> Result<ReplicationConnection, Error> {
-        let socket = socket::connect(&config.conninfo).await?;
-        let mut login = pgwire::api::client::Config::new();
-        login.user(config.conninfo.user());
-        let password = password(config)?;
-        if let Some(password) = &password {
-            login.password(password.expose_secret());
-        }
-        let mut connection =
-            ReplicationConnection { wire: Wire::new(socket, login), config: config.clone() };
-        let limit = config.conninfo.connect_timeout();
-        match timeout(limit, connection.log_in(password.is_some())).await {
-            Ok(done) => done?,
-            Err(_) => {
-                return Err(connection.lost(format!("no answer within {} s", limit.as_secs())));
+        let mut route = Route::of(&config.conninfo);
+        loop {
+            match login::log_in(route.open().await?, config).await {
+                Err(error) => route.refused(error)?,
+                connected => return connected,
             }
         }
-        Ok(connection)
+    }
+
+    /// The version of TLS that the connection speaks, or `none`.
+    pub fn tls(&self) -> &'static str {
+        self.security.label()
     }
 
     /// Asks which cluster this is.
@@ -91,47 +74,6 @@ impl ReplicationConnection {
             })
         })();
         parsed.ok_or_else(|| Error::Protocol("IDENTIFY_SYSTEM's answer cannot be read".into()))
-    }
-
-    async fn log_in(&mut self, has_password: bool) -> Result<(), Error> {
-        let startup = PgWireFrontendMessage::Startup(self.startup());
-        self.send(startup).await?;
-        let mut handler = DefaultStartupHandler::new();
-        loop {
-            let message = self.receive().await?;
-            let asks = matches!(&message, PgWireBackendMessage::Authentication(how)
-                if !matches!(how, Authentication::Ok));
-            if asks && !has_password {
-                return Err(Error::PasswordMissing {
-                    endpoint: self.config.conninfo.endpoint(),
-                    user: self.config.conninfo.user().to_owned(),
-                });
-            }
-            match handler.on_message(&mut self.wire, message).await {
-                Ok(ReadyState::Ready(_)) => return Ok(()),
-                Ok(ReadyState::Pending) => {}
-                Err(error) => return Err(self.login_failed(error)),
-            }
-        }
-    }
-
-    fn startup(&self) -> Startup {
-        let conninfo = &self.config.conninfo;
-        let mut startup = Startup::new();
-        let mut set = |name: &str, value: &str| {
-            startup.parameters.insert(name.to_owned(), value.to_owned());
-        };
-        for (name, value) in FIXED_PARAMETERS {
-            set(name, value);
-        }
-        set("user", conninfo.user());
-        set("database", conninfo.dbname());
-        set("application_name", conninfo.application_name());
-        set("replication", "database");
-        if let Some(options) = conninfo.options() {
-            set("options", options);
-        }
-        startup
     }
 
     /// Runs a command of the replication protocol that answers with rows of text.
@@ -172,36 +114,27 @@ impl ReplicationConnection {
     /// What a failure of the socket or of pgwire's decoding means.
     pub(super) fn broken(&self, error: PgWireError) -> Error {
         match error {
-            PgWireError::IoError(error) => self.lost(error.to_string()),
+            PgWireError::IoError(error) => self.failed(&error),
             other => Error::Protocol(other.to_string()),
+        }
+    }
+
+    /// What a failure of the socket means: the server's word on our certificate, or an end.
+    pub(super) fn failed(&self, error: &io::Error) -> Error {
+        let endpoint = self.config.conninfo.endpoint();
+        let alert = channel::rustls_cause(error);
+        match alert.and_then(|alert| TlsError::from_alert(alert, &endpoint)) {
+            Some(refused) => refused.into(),
+            // TLS says it in more words.
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.lost("the server closed it".into())
+            }
+            None => self.lost(error.to_string()),
         }
     }
 
     pub(super) fn lost(&self, reason: String) -> Error {
         Error::ConnectionLost { endpoint: self.config.conninfo.endpoint(), reason }
-    }
-
-    fn login_failed(&self, error: PgWireClientError) -> Error {
-        match error {
-            PgWireClientError::RemoteError(info) => {
-                self.refused("open a replication connection", *info)
-            }
-            PgWireClientError::IoError(error) => self.lost(error.to_string()),
-            PgWireClientError::PgWireError(error) => self.broken(error),
-            PgWireClientError::UnexpectedEOF => self.lost("the server closed it".into()),
-            // pgwire's text may quote a message; the kind is all that helps a person.
-            PgWireClientError::UnsupportedSASLAuthMethods(methods) => Error::Protocol(format!(
-                "the server wants an authentication that is not supported: {}",
-                methods.join(", ")
-            )),
-            PgWireClientError::ScramError(_) => Error::Authentication {
-                endpoint: self.config.conninfo.endpoint(),
-                user: self.config.conninfo.user().to_owned(),
-                database: self.config.conninfo.dbname().to_owned(),
-                message: "SCRAM authentication failed".into(),
-            },
-            _ => Error::Protocol("the server's greeting cannot be read".into()),
-        }
     }
 }
 

@@ -8,12 +8,17 @@ mod settings;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod tls;
+#[cfg(test)]
+mod tls_tests;
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use secrecy::SecretString;
 
 use settings::Settings;
+
+pub use tls::{ChannelBinding, Negotiation, Roots, SslMode, TlsSettings, TlsVersion};
 
 /// A parsed connection string, in one of libpq's two forms.
 ///
@@ -44,6 +49,7 @@ pub struct ConnInfo {
     keepalive: Option<Keepalive>,
     tcp_user_timeout: Option<Duration>,
     session_target: SessionTarget,
+    tls: TlsSettings,
 }
 
 /// The socket to open.
@@ -193,6 +199,11 @@ impl ConnInfo {
     /// Which kind of server is wanted.
     pub fn session_target(&self) -> SessionTarget {
         self.session_target
+    }
+
+    /// Whether and how TLS is spoken.
+    pub fn tls(&self) -> &TlsSettings {
+        &self.tls
     }
 
     /// Whether the string itself carries a password.

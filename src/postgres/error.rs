@@ -10,7 +10,7 @@ mod tests;
 
 use std::{io, path::PathBuf};
 
-use super::{Config, Endpoint, sqlstate};
+use super::{Config, Endpoint, TlsError, sqlstate};
 
 /// What went wrong at this edge. [`Error::fault`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,21 @@ pub enum Error {
         /// The server's words.
         message: String,
     },
+    /// The server has no place for the role, or for this way of coming.
+    #[error("PostgreSQL at {endpoint} does not admit {user:?} to {database:?}: {message}")]
+    NotAdmitted {
+        /// The server.
+        endpoint: Endpoint,
+        /// The role.
+        user: String,
+        /// The database.
+        database: String,
+        /// The server's words.
+        message: String,
+    },
+    /// There is no TLS, or none that can be trusted.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The role may log in but not do what is needed.
     #[error("role {user:?} may not {doing}: {message}")]
     RightsMissing {
@@ -292,13 +307,13 @@ impl Error {
         let endpoint = config.conninfo.endpoint();
         let message = message.to_owned();
         match code {
-            sqlstate::INVALID_PASSWORD | sqlstate::INVALID_AUTHORIZATION_SPECIFICATION => {
-                Error::Authentication {
-                    endpoint,
-                    user: config.conninfo.user().to_owned(),
-                    database: config.conninfo.dbname().to_owned(),
-                    message,
-                }
+            sqlstate::INVALID_PASSWORD => {
+                let (user, database) = login(config);
+                Error::Authentication { endpoint, user, database, message }
+            }
+            sqlstate::INVALID_AUTHORIZATION_SPECIFICATION => {
+                let (user, database) = login(config);
+                Error::NotAdmitted { endpoint, user, database, message }
             }
             sqlstate::INVALID_CATALOG_NAME | sqlstate::DATABASE_DROPPED => {
                 Error::DatabaseMissing { endpoint, database: config.conninfo.dbname().to_owned() }
@@ -336,6 +351,10 @@ impl Error {
             },
         }
     }
+}
+
+fn login(config: &Config) -> (String, String) {
+    (config.conninfo.user().to_owned(), config.conninfo.dbname().to_owned())
 }
 
 /// "Slot" is the word for it in every translation of PostgreSQL that has one.

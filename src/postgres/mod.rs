@@ -7,14 +7,17 @@
 //! - [`facts`]: what must be true before a stream starts, and which of it is not.
 //! - [`lag`]: how far the slot is behind.
 //! - [`setup`]: what `postrider init` creates.
+//! - [`TlsError`]: why TLS is not spoken as the connection string asks.
 //! - [`Error`]: what PostgreSQL or the way to it can answer, each with its remedy.
 
+mod channel;
 mod config;
 mod connection;
 mod conninfo;
 mod error;
 pub mod facts;
 pub mod lag;
+mod login;
 mod password;
 mod quote;
 pub mod setup;
@@ -22,12 +25,17 @@ mod socket;
 mod sql;
 pub mod sqlstate;
 mod stream;
+mod tls;
 mod wire;
 
 pub use config::Config;
 pub use connection::{ReplicationConnection, SystemIdentity};
-pub use conninfo::{ConnInfo, ConnInfoError, Endpoint, Keepalive, SessionTarget};
+pub use conninfo::{
+    ChannelBinding, ConnInfo, ConnInfoError, Endpoint, Keepalive, Negotiation, Roots,
+    SessionTarget, SslMode, TlsSettings, TlsVersion,
+};
 pub use error::{Context, Error};
 pub use password::password;
 pub use sql::SqlClient;
 pub use stream::ReplicationStream;
+pub use tls::TlsError;

@@ -1,16 +1,23 @@
 //! SqlClient: one SQL connection, for what the replication protocol cannot ask.
 
+mod established;
+
 use std::{future::Future, io, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{
-    NoTls, Row,
-    config::SslMode,
+    Row,
+    config::{self, SslMode, SslNegotiation},
     types::{FromSql, ToSql},
 };
 
-use super::{Config, ConnInfo, Context, Endpoint, Error};
+use super::{
+    Config, ConnInfo, Context, Error, TlsError,
+    channel::{self, Channel, Route, Security},
+    conninfo::ChannelBinding,
+};
+use established::{Established, Secured};
 
 /// Catalog queries take milliseconds; one that does not must not keep a sampler or a start waiting.
 const SESSION_OPTIONS: &str = "-c statement_timeout=10s -c lock_timeout=5s";
@@ -24,6 +31,7 @@ pub struct SqlClient {
     client: tokio_postgres::Client,
     config: Config,
     answer_timeout: Duration,
+    tls: &'static str,
     connection: JoinHandle<()>,
 }
 
@@ -40,25 +48,18 @@ impl SqlClient {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(config: &Config) -> Result<SqlClient, Error> {
-        let conninfo = &config.conninfo;
-        let client_config = client_config(config)?;
-        let context = Context { config, doing: "open an SQL connection" };
-        let (client, connection) =
-            match timeout(conninfo.connect_timeout(), client_config.connect(NoTls)).await {
-                Ok(Ok(connected)) => connected,
-                Ok(Err(error)) => return Err(connect_error(&error, context)),
-                Err(_) => {
-                    let text =
-                        format!("no answer within {} s", conninfo.connect_timeout().as_secs());
-                    let source = io::Error::new(io::ErrorKind::TimedOut, text);
-                    return Err(Error::Unreachable { endpoint: conninfo.endpoint(), source });
-                }
-            };
-        let connection = tokio::spawn(async move {
-            // Its error reaches whoever waits for an answer; nobody else needs it.
-            let _ = connection.await;
-        });
-        Ok(SqlClient { client, config: config.clone(), answer_timeout: ANSWER_TIMEOUT, connection })
+        let mut route = Route::of(&config.conninfo);
+        loop {
+            match log_in(route.open().await?, config).await {
+                Err(error) => route.refused(error)?,
+                connected => return connected,
+            }
+        }
+    }
+
+    /// The version of TLS that the connection speaks, or `none`.
+    pub fn tls(&self) -> &'static str {
+        self.tls
     }
 
     /// The rows of one query. `doing` completes "PostgreSQL refused to …".
@@ -169,30 +170,49 @@ where
     }
 }
 
-fn client_config(config: &Config) -> Result<tokio_postgres::Config, Error> {
+async fn log_in(channel: Channel, config: &Config) -> Result<SqlClient, Error> {
+    let tls = channel.security.label();
+    let client_config = client_config(config, &channel.security)?;
+    let context = Context { config, doing: "open an SQL connection" };
+    let limit = config.conninfo.connect_timeout();
+    let connected = client_config.connect_raw(Secured::from(channel), Established);
+    let (client, connection) = match timeout(limit, connected).await {
+        Ok(Ok(connected)) => connected,
+        Ok(Err(error)) => return Err(connect_error(&error, context)),
+        Err(_) => {
+            let text = format!("no answer within {} s", limit.as_secs());
+            let source = io::Error::new(io::ErrorKind::TimedOut, text);
+            return Err(Error::Unreachable { endpoint: config.conninfo.endpoint(), source });
+        }
+    };
+    let connection = tokio::spawn(async move {
+        // Its error reaches whoever waits for an answer; nobody else needs it.
+        let _ = connection.await;
+    });
+    let (config, answer_timeout) = (config.clone(), ANSWER_TIMEOUT);
+    Ok(SqlClient { client, config, answer_timeout, tls, connection })
+}
+
+fn client_config(config: &Config, security: &Security) -> Result<tokio_postgres::Config, Error> {
     let conninfo = &config.conninfo;
     let mut client = tokio_postgres::Config::new();
     client
         .user(conninfo.user())
         .dbname(conninfo.dbname())
-        .port(conninfo.port())
         .application_name(format!("{} sql", conninfo.application_name()))
-        .ssl_mode(SslMode::Disable)
-        .options(session_options(conninfo));
-    match conninfo.endpoint() {
-        Endpoint::Tcp { host, .. } => client.host(host),
-        Endpoint::Unix(_) => client.host_path(conninfo.host()),
+        .options(session_options(conninfo))
+        .channel_binding(match conninfo.tls().channel_binding {
+            ChannelBinding::Disable => config::ChannelBinding::Disable,
+            ChannelBinding::Prefer => config::ChannelBinding::Prefer,
+            ChannelBinding::Require => config::ChannelBinding::Require,
+        });
+    // The library is not to negotiate: what is to be secured is secured already.
+    match security {
+        Security::Plain => client.ssl_mode(SslMode::Disable),
+        Security::Tls { .. } => {
+            client.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct)
+        }
     };
-    match conninfo.keepalive() {
-        Some(keepalive) => client
-            .keepalives_idle(keepalive.idle)
-            .keepalives_interval(keepalive.interval)
-            .keepalives_retries(keepalive.count),
-        None => client.keepalives(false),
-    };
-    if let Some(limit) = conninfo.tcp_user_timeout() {
-        client.tcp_user_timeout(limit);
-    }
     if let Some(password) = super::password(config)? {
         client.password(password.expose_secret());
     }
@@ -218,6 +238,14 @@ fn connect_error(error: &tokio_postgres::Error, context: Context<'_>) -> Error {
     if reason == "password missing" {
         return Error::PasswordMissing { endpoint, user: conninfo.user().to_owned() };
     }
+    if reason == "server did not use channel binding" {
+        let why = "it did not ask for SCRAM, or it or its certificate offers no binding";
+        return TlsError::NotBound { endpoint, why }.into();
+    }
+    let alert = io_causes(error).find_map(channel::rustls_cause);
+    if let Some(refused) = alert.and_then(|alert| TlsError::from_alert(alert, &endpoint)) {
+        return refused.into();
+    }
     Error::Unreachable { endpoint, source: io::Error::other(reason) }
 }
 
@@ -242,6 +270,10 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 fn has_io_cause(error: &dyn std::error::Error) -> bool {
+    io_causes(error).next().is_some()
+}
+
+fn io_causes<'a>(error: &'a dyn std::error::Error) -> impl Iterator<Item = &'a io::Error> {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.into_iter().any(|cause| cause.is::<io::Error>())
+    causes.filter_map(|cause| cause.downcast_ref())
 }

@@ -140,6 +140,7 @@ impl Supervisor {
             return Err(Ended::Held(another_cluster(&history), None));
         }
         let start = self.memory.start(slot.confirmed);
+        let tls = connection.tls();
         let producer = Producer::start(&config.kafka).map_err(|e| Ended::Held(e.fault(), None))?;
         let stream = ReplicationStream::start(connection, start).await?;
         let now = Instant::now();
@@ -158,6 +159,7 @@ impl Supervisor {
             start = %start,
             slot_confirmed = %slot.confirmed,
             timeline = history.timeline,
+            tls,
             "streaming"
         );
         self.has_run = true;

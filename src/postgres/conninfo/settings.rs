@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use super::{ConnInfo, ConnInfoError, Keepalive, SessionTarget, syntax::Pair};
+use super::{ConnInfo, ConnInfoError, Keepalive, SessionTarget, syntax::Pair, tls};
 
 /// Every key that may stand in a connection string.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 31] = [
     "host",
     "hostaddr",
     "port",
@@ -18,6 +18,14 @@ const KEYS: [&str; 23] = [
     "sslcert",
     "sslkey",
     "sslnegotiation",
+    "sslsni",
+    "sslcrl",
+    "sslcrldir",
+    "sslpassword",
+    "sslcertmode",
+    "sslcompression",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
     "gssencmode",
     "channel_binding",
     "application_name",
@@ -55,6 +63,7 @@ pub(super) struct Settings {
     keepalive: Option<Keepalive>,
     tcp_user_timeout: Option<Duration>,
     wants_primary: bool,
+    tls: tls::Draft,
 }
 
 impl Settings {
@@ -84,11 +93,8 @@ impl Settings {
             "keepalives_count" => self.keepalive_mut().count = at_least_one(key, &value)?,
             "tcp_user_timeout" => self.tcp_user_timeout = milliseconds(key, &value)?,
             "target_session_attrs" => self.wants_primary = wants_primary(&value)?,
-            "sslmode" => sslmode(&value)?,
-            "channel_binding" => channel_binding(&value)?,
             "gssencmode" => gssencmode(&value)?,
-            // Certificates matter once TLS is spoken; sslmode decides whether it must be.
-            _ => {}
+            key => self.tls.set(key, value)?,
         }
         Ok(())
     }
@@ -97,9 +103,12 @@ impl Settings {
     pub(super) fn complete(self) -> Result<ConnInfo, ConnInfoError> {
         let user = self.user.ok_or(ConnInfoError::NoUser)?;
         let by_address = self.address.map(|address| address.to_string());
+        let host = self.host.or(by_address).unwrap_or_else(|| "localhost".to_owned());
+        let over_unix_socket = host.starts_with('/') && self.address.is_none();
         Ok(ConnInfo {
-            host: self.host.or(by_address).unwrap_or_else(|| "localhost".to_owned()),
+            host,
             address: self.address,
+            tls: self.tls.complete(over_unix_socket)?,
             port: self.port.unwrap_or(5432),
             dbname: self.dbname.unwrap_or_else(|| user.clone()),
             user,
@@ -210,36 +219,6 @@ fn wants_primary(value: &str) -> Result<bool, ConnInfoError> {
         _ => {
             let must = "any, read-write or primary: the slot is on the primary";
             Err(ConnInfoError::BadValue { key: "target_session_attrs", must })
-        }
-    }
-}
-
-fn sslmode(value: &str) -> Result<(), ConnInfoError> {
-    match value {
-        // With these a libpq built without TLS connects in plain text too.
-        "disable" | "allow" | "prefer" => Ok(()),
-        "require" | "verify-ca" | "verify-full" => {
-            let why = "this version speaks no TLS; use sslmode=disable, over a unix socket or a \
-                       network you trust";
-            Err(ConnInfoError::Unsupported { key: "sslmode", why })
-        }
-        _ => {
-            let must = "disable, allow, prefer, require, verify-ca or verify-full";
-            Err(ConnInfoError::BadValue { key: "sslmode", must })
-        }
-    }
-}
-
-fn channel_binding(value: &str) -> Result<(), ConnInfoError> {
-    match value {
-        "disable" | "prefer" => Ok(()),
-        "require" => {
-            let why = "channel binding needs TLS, which this version does not speak";
-            Err(ConnInfoError::Unsupported { key: "channel_binding", why })
-        }
-        _ => {
-            let must = "disable, prefer or require";
-            Err(ConnInfoError::BadValue { key: "channel_binding", must })
         }
     }
 }

@@ -23,6 +23,7 @@ impl Error {
             | Error::SlotsExhausted { .. } => FaultKind::Settings,
             Error::PasswordMissing { .. }
             | Error::Authentication { .. }
+            | Error::NotAdmitted { .. }
             | Error::RightsMissing { .. } => FaultKind::Rights,
             Error::Unreachable { .. }
             | Error::ConnectionLost { .. }
@@ -45,6 +46,7 @@ impl Error {
             | Error::Inherited { .. }
             | Error::NotPermanent { .. } => FaultKind::Publication,
             Error::Protocol(_) => FaultKind::Protocol,
+            Error::Tls(error) => error.kind(),
         }
     }
 
@@ -69,6 +71,12 @@ impl Error {
             Error::Authentication { user, .. } => format!(
                 "check the password, that role {user:?} exists and has LOGIN, and pg_hba.conf"
             ),
+            Error::NotAdmitted { user, .. } => format!(
+                "check that role {user:?} exists and has LOGIN, and pg_hba.conf: a hostssl line \
+                 wants sslmode=require or stronger in postgres.url, one with cert or clientcert \
+                 also sslcert and sslkey"
+            ),
+            Error::Tls(error) => error.hint(),
             Error::RightsMissing { user, .. } => format!(
                 "as a superuser: ALTER ROLE {} REPLICATION; `postrider init` needs more, so let the \
                  table's owner run what `postrider init --print` prints",

@@ -22,7 +22,7 @@ fn each_sqlstate_becomes_its_fault() {
     use FaultKind::{Postgres, Publication, Rights, Settings, Slot, SlotBusy};
     for (code, message, kind, words) in [
         ("28P01", "password authentication failed", Rights, "does not let \"shop\""),
-        ("28000", "no pg_hba.conf entry for host", Rights, "no pg_hba.conf entry"),
+        ("28000", "no pg_hba.conf entry for host", Rights, "does not admit \"shop\""),
         ("28000", "role \"shop\" does not exist", Rights, "role \"shop\" does not exist"),
         ("42501", "must be superuser or replication role", Rights, "may not start replication"),
         ("3D000", "database does not exist", Settings, "database \"orders\""),
