@@ -1,5 +1,10 @@
 //! Channel: an open way to the server, secured as `sslmode` asks. Stream and SQL go the same one.
 
+#[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
+mod tests;
+
 use std::{io, sync::Arc};
 
 use rustls::{ClientConfig, ProtocolVersion};
@@ -76,7 +81,10 @@ impl<'a> Route<'a> {
     /// Opens the next way, within the connection's timeout.
     pub(super) async fn open(&mut self) -> Result<Channel, Error> {
         let Some((attempt, further)) = self.attempts.split_first() else {
-            return Err(self.refusal.take().unwrap_or_else(|| unreachable(self.conninfo, no_way())));
+            return Err(self
+                .refusal
+                .take()
+                .unwrap_or_else(|| unreachable(self.conninfo, no_way())));
         };
         self.attempts = further;
         match open(self.conninfo, *attempt).await {
@@ -87,7 +95,9 @@ impl<'a> Route<'a> {
                 }
                 Ok(channel)
             }
-            Err(error @ Error::Tls(_)) => Err(self.refusal.take().unwrap_or(error)),
+            Err(error @ Error::Tls(TlsError::NotOffered { .. })) => {
+                Err(self.refusal.take().unwrap_or(error))
+            }
             Err(error) => Err(error),
         }
     }
@@ -207,9 +217,7 @@ fn security(
 
 fn handshake_failed(error: io::Error, conninfo: &ConnInfo) -> Error {
     match rustls_cause(&error) {
-        Some(cause) => {
-            TlsError::from_handshake(cause, conninfo.endpoint(), conninfo.host()).into()
-        }
+        Some(cause) => TlsError::from_handshake(cause, conninfo.endpoint(), conninfo.host()).into(),
         None => {
             let why = match error.kind() {
                 io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),

@@ -6,9 +6,7 @@ use bytes::Buf;
 use futures_util::{SinkExt, StreamExt};
 use pgwire::{
     error::{ErrorInfo, PgWireError},
-    messages::{
-        PgWireBackendMessage, PgWireFrontendMessage, data::DataRow, simplequery::Query,
-    },
+    messages::{PgWireBackendMessage, PgWireFrontendMessage, data::DataRow, simplequery::Query},
 };
 use tokio::time::timeout;
 

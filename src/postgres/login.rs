@@ -55,7 +55,7 @@ pub(super) async fn log_in(
     let Channel { transport, security } = channel;
     let wire = Wire::new(transport, login);
     let connection = ReplicationConnection { wire, config: config.clone(), security };
-    let mut login = Login { connection, password, is_bound: false };
+    let mut login = Login { connection, password, was_asked: false, is_bound: false };
     let limit = config.conninfo.connect_timeout();
     match timeout(limit, login.run()).await {
         Ok(done) => done.map(|()| login.connection),
@@ -67,6 +67,8 @@ pub(super) async fn log_in(
 struct Login {
     connection: ReplicationConnection,
     password: Option<SecretString>,
+    /// The server has asked for a proof of who we are. It does so once.
+    was_asked: bool,
     /// The server has proved that it knows the password and holds its certificate's key.
     is_bound: bool,
 }
@@ -79,11 +81,8 @@ impl Login {
         loop {
             let message = self.connection.receive().await?;
             if let PgWireBackendMessage::Authentication(how) = &message {
-                if !matches!(how, Authentication::Ok) && self.password.is_none() {
-                    return Err(Error::PasswordMissing {
-                        endpoint: self.connection.config.conninfo.endpoint(),
-                        user: self.connection.config.conninfo.user().to_owned(),
-                    });
+                if !matches!(how, Authentication::Ok) {
+                    self.is_asked()?;
                 }
                 if let Authentication::SASL(mechanisms) = how {
                     self.prove(mechanisms).await?;
@@ -97,6 +96,21 @@ impl Login {
                 Ok(ReadyState::Pending) => {}
                 Err(error) => return Err(self.failed(error)),
             }
+        }
+    }
+
+    /// A server that asks again would have the password itself, after a proof that it knows it.
+    fn is_asked(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.was_asked, true) {
+            return Err(unexpected());
+        }
+        let conninfo = &self.connection.config.conninfo;
+        match self.password {
+            Some(_) => Ok(()),
+            None => Err(Error::PasswordMissing {
+                endpoint: conninfo.endpoint(),
+                user: conninfo.user().to_owned(),
+            }),
         }
     }
 
@@ -114,10 +128,8 @@ impl Login {
             Some(_) if plain => (SCRAM_SHA_256, sasl::ChannelBinding::unrequested()),
             None if plain => (SCRAM_SHA_256, sasl::ChannelBinding::unsupported()),
             _ => {
-                return Err(Error::Protocol(format!(
-                    "the server wants an authentication that is not supported: {}",
-                    mechanisms.join(", ")
-                )));
+                let wanted = mechanisms.join(", ");
+                return Err(self.not_let_in(format!("{wanted} is not supported")));
             }
         };
         let is_bound = mechanism == SCRAM_SHA_256_PLUS;
@@ -131,12 +143,12 @@ impl Login {
         let Authentication::SASLContinue(answer) = self.hear().await? else {
             return Err(unexpected());
         };
-        scram.update(&answer).map_err(|_| self.unproved())?;
+        scram.update(&answer).map_err(|error| self.not_let_in(error.to_string()))?;
         self.say(PasswordMessageFamily::SASLResponse(SASLResponse::new(message(&scram)))).await?;
         let Authentication::SASLFinal(answer) = self.hear().await? else {
             return Err(unexpected());
         };
-        scram.finish(&answer).map_err(|_| self.unproved())?;
+        scram.finish(&answer).map_err(|error| self.not_let_in(error.to_string()))?;
         self.is_bound = is_bound;
         Ok(())
     }
@@ -179,14 +191,13 @@ impl Login {
         }
     }
 
-    /// The server's half of SCRAM is wrong: it does not know the password.
-    fn unproved(&self) -> Error {
+    fn not_let_in(&self, message: String) -> Error {
         let conninfo = &self.connection.config.conninfo;
         Error::Authentication {
             endpoint: conninfo.endpoint(),
             user: conninfo.user().to_owned(),
             database: conninfo.dbname().to_owned(),
-            message: "SCRAM authentication failed".into(),
+            message,
         }
     }
 

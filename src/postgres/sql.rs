@@ -242,6 +242,10 @@ fn connect_error(error: &tokio_postgres::Error, context: Context<'_>) -> Error {
         let why = "it did not ask for SCRAM, or it or its certificate offers no binding";
         return TlsError::NotBound { endpoint, why }.into();
     }
+    if error.to_string().starts_with("authentication error") {
+        let (user, database) = (conninfo.user().to_owned(), conninfo.dbname().to_owned());
+        return Error::Authentication { endpoint, user, database, message: reason };
+    }
     let alert = io_causes(error).find_map(channel::rustls_cause);
     if let Some(refused) = alert.and_then(|alert| TlsError::from_alert(alert, &endpoint)) {
         return refused.into();
@@ -273,7 +277,7 @@ fn has_io_cause(error: &dyn std::error::Error) -> bool {
     io_causes(error).next().is_some()
 }
 
-fn io_causes<'a>(error: &'a dyn std::error::Error) -> impl Iterator<Item = &'a io::Error> {
+fn io_causes(error: &dyn std::error::Error) -> impl Iterator<Item = &io::Error> {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.filter_map(|cause| cause.downcast_ref())
 }

@@ -1,5 +1,8 @@
 //! ReplicationStream: frames in, status updates out.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     future::Future,
     pin::Pin,

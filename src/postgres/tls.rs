@@ -152,18 +152,12 @@ fn identity(tls: &TlsSettings, defaults: Option<&Path>) -> Result<Option<Identit
 }
 
 /// A file of libpq's directory, if it is there.
-fn present(
-    defaults: Option<&Path>,
-    name: &str,
-) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
+fn present(defaults: Option<&Path>, name: &str) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
     let Some(path) = defaults.map(|defaults| defaults.join(name)) else { return Ok(None) };
     match fs::metadata(&path) {
         Ok(_) => Ok(Some(path)),
         Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
         {
             Ok(None)
         }

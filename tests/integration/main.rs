@@ -24,5 +24,8 @@ mod servers;
 mod settings;
 mod startup;
 mod topics_change;
+mod tls;
+mod tls_refused;
+mod tls_rotated;
 mod transactions;
 mod watch;

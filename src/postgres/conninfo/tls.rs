@@ -239,8 +239,10 @@ fn flag(key: &'static str, value: &str) -> Result<bool, ConnInfoError> {
 fn unsupported(key: &'static str) -> ConnInfoError {
     let why = match key {
         "sslpassword" => "encrypted keys cannot be used; decrypt the key that sslkey names",
-        "sslcrl" | "sslcrldir" => "revocation lists are not read; trust a file of roots of your \
-                                   own by sslrootcert",
+        "sslcrl" | "sslcrldir" => {
+            "revocation lists are not read; trust a file of roots of your \
+                                   own by sslrootcert"
+        }
         "sslcompression" => "compression is not safe inside TLS; leave it out",
         _ => "a client certificate is sent when sslcert, or ~/.postgresql/postgresql.crt, is there",
     };

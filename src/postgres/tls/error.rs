@@ -278,8 +278,7 @@ pub(super) fn unreadable_certificate(path: PathBuf, error: &io::Error) -> TlsErr
 }
 
 fn from_certificate(error: &CertificateError, endpoint: Endpoint, host: &str) -> TlsError {
-    let untrusted =
-        |endpoint, why: &str| TlsError::Untrusted { endpoint, why: why.to_owned() };
+    let untrusted = |endpoint, why: &str| TlsError::Untrusted { endpoint, why: why.to_owned() };
     match error {
         CertificateError::NotValidForName => {
             TlsError::WrongName { endpoint, host: host.to_owned(), presented: Vec::new() }
@@ -319,9 +318,10 @@ fn span(seconds: u64) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// `DnsName("db.example")` without what is around the name.
+/// `DnsName("db.example")` and `IpAddress(10.0.0.7)` without what is around the name.
 fn bare(name: &str) -> String {
-    name.split('"').nth(1).unwrap_or(name).to_owned()
+    let inside = name.split_once('(').map_or(name, |(_, rest)| rest.trim_end_matches(')'));
+    inside.trim_matches('"').to_owned()
 }
 
 fn others(presented: &[String]) -> String {

@@ -17,7 +17,10 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 /// Whether the certificate has no subjectAltName and a common name that is `server_name`.
 ///
 /// The certificates of PostgreSQL's manual are made that way.
-pub(super) fn is_common_name(certificate: &CertificateDer<'_>, server_name: &ServerName<'_>) -> bool {
+pub(super) fn is_common_name(
+    certificate: &CertificateDer<'_>,
+    server_name: &ServerName<'_>,
+) -> bool {
     let Ok(parsed) = Certificate::from_der(certificate.as_ref()) else { return false };
     let extensions = parsed.tbs_certificate.extensions.unwrap_or_default();
     if extensions.iter().any(|extension| extension.extn_id == SUBJECT_ALT_NAME) {

@@ -157,10 +157,7 @@ fn a_self_signed_certificate_is_trusted_when_it_is_the_file_of_roots() {
     let roots = directory.file("expired.crt", &expired.pem());
     let verdict = verdict("verify-ca", Some(&roots), expired.der(), "db.example");
     assert!(
-        matches!(
-            verdict,
-            Err(Rustls::InvalidCertificate(CertificateError::ExpiredContext { .. }))
-        ),
+        matches!(verdict, Err(Rustls::InvalidCertificate(CertificateError::ExpiredContext { .. }))),
         "{verdict:?}"
     );
 }
@@ -224,7 +221,11 @@ fn a_file_that_cannot_be_used_is_named_with_its_parameter() {
                -----END RSA PRIVATE KEY-----\n";
     let with = |certificate: &str, key: &str| format!("sslcert={certificate} sslkey={key}");
     for (text, sentence, hint) in [
-        ("sslrootcert=/nowhere/ca.pem".into(), "/nowhere/ca.pem cannot be used: No such", "sslroot"),
+        (
+            "sslrootcert=/nowhere/ca.pem".into(),
+            "/nowhere/ca.pem cannot be used: No such",
+            "sslroot",
+        ),
         (format!("sslrootcert={}", file("der", "0\u{1}")), "no certificate in PEM", "sslrootcert"),
         (
             format!("sslrootcert={}", file("cut", &pair.pem[..200])),

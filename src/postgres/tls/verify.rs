@@ -109,7 +109,8 @@ fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Ce
     let parsed =
         Certificate::from_der(certificate.as_ref()).map_err(|_| CertificateError::BadEncoding)?;
     let validity = parsed.tbs_certificate.validity;
-    let (from, to) = (validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration());
+    let (from, to) =
+        (validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration());
     let unix = UnixTime::since_unix_epoch;
     if now.as_secs() < from.as_secs() {
         return Err(CertificateError::NotValidYetContext { time: now, not_before: unix(from) });

@@ -27,7 +27,16 @@ pub struct Identity {
 impl Authority {
     /// Makes an authority named `name` that keeps its files in `directory`.
     pub fn new(directory: &Path, name: &str) -> Authority {
-        let key = KeyPair::generate().unwrap();
+        Authority::with_key(directory, name, KeyPair::generate().unwrap())
+    }
+
+    /// The same, but what it signs is signed with SHA-384 instead of SHA-256.
+    pub fn with_longer_hash(directory: &Path, name: &str) -> Authority {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+        Authority::with_key(directory, name, key)
+    }
+
+    fn with_key(directory: &Path, name: &str, key: KeyPair) -> Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -47,6 +56,14 @@ impl Authority {
     pub fn server(&self, name: &str, hosts: &[&str]) -> Identity {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         self.sign(name, CertificateParams::new(hosts).unwrap())
+    }
+
+    /// The same, but the certificate has expired.
+    pub fn expired_server(&self, name: &str, hosts: &[&str]) -> Identity {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).unwrap();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.sign(name, params)
     }
 
     /// A client's identity whose common name is `name`.

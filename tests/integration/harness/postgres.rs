@@ -60,13 +60,21 @@ pub struct Postgres {
 impl Postgres {
     /// Initialises and starts a server; `settings` go on top of the usual ones.
     pub fn start_new(settings: &[(&str, &str)]) -> Postgres {
+        Postgres::start_with(settings, HBA, &[])
+    }
+
+    /// The same with lines of pg_hba.conf and files in its data directory, each with its name there.
+    pub fn start_with(settings: &[(&str, &str)], hba: &str, files: &[(&str, &Path)]) -> Postgres {
         let server = Postgres {
             bin: find_binaries(),
             directory: process::directory("pg"),
             port: process::free_port(),
             process: Mutex::new(None),
         };
-        server.initialise(settings);
+        server.initialise(settings, hba);
+        for (name, from) in files {
+            server.install(name, from);
+        }
         server.start();
         server.sql("postgres").run(&format!(
             "create role {ROLE} login replication password '{PASSWORD}';
@@ -139,11 +147,22 @@ impl Postgres {
         start.elapsed()
     }
 
+    /// Copies a file into the data directory, readable by the server alone, for its next start or
+    /// reload.
+    pub fn install(&self, name: &str, from: &Path) {
+        let file = self.data().join(name);
+        fs::copy(from, &file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some((uid, gid)) = other_user() {
+            chown(&file, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
     fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
 
-    fn initialise(&self, settings: &[(&str, &str)]) {
+    fn initialise(&self, settings: &[(&str, &str)], hba: &str) {
         if let Some((uid, gid)) = other_user() {
             chown(&self.directory, Some(uid), Some(gid)).unwrap();
         }
@@ -160,7 +179,7 @@ impl Postgres {
         let file = self.data().join("postgresql.conf");
         let stock = fs::read_to_string(&file).unwrap();
         fs::write(file, stock + &lines).unwrap();
-        fs::write(self.data().join("pg_hba.conf"), HBA).unwrap();
+        fs::write(self.data().join("pg_hba.conf"), hba).unwrap();
     }
 
     /// A program of the server; root may not run it, so then as another user.

@@ -2,12 +2,20 @@
 
 use std::sync::{Condvar, Mutex, OnceLock};
 
-use super::{kafka::Kafka, postgres::Postgres, secure_kafka::SecureKafka};
+use super::{
+    kafka::Kafka, postgres::Postgres, secure_kafka::SecureKafka, secured::Secured,
+};
 
 /// The run's PostgreSQL.
 pub fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(|| Postgres::start_new(&[]))
+}
+
+/// The run's PostgreSQL with TLS.
+pub fn secured() -> &'static Secured {
+    static SERVER: OnceLock<Secured> = OnceLock::new();
+    SERVER.get_or_init(|| Secured::start_new(&[]))
 }
 
 /// The run's Kafka.
