@@ -87,8 +87,8 @@ pub static DECLARED: &[Setting] = &[
         "postgres.url",
         Kind::ConnInfo,
         Absent::Required("postgres://postrider@localhost:5432/shop"),
-        "How to reach PostgreSQL: a URL or key=value pairs as psql takes them, unix sockets too. \
-         Without the password: that comes from password_file, PGPASSWORD or ~/.pgpass.",
+        "How to reach PostgreSQL: a URL or key=value pairs as psql takes them, unix sockets and \
+         sslmode with its relatives too. Without the password: that comes from password_file, PGPASSWORD or ~/.pgpass.",
     ),
     setting(
         "postgres.password_file",

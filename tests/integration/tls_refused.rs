@@ -7,7 +7,9 @@ use postrider::{
     postgres::{Config, ReplicationConnection},
 };
 
-use crate::harness::{Imposter, PASSWORD, PATIENCE, ROLE, Says, Stage, eventually, secured};
+use crate::harness::{
+    Imposter, PASSWORD, PATIENCE, ROLE, Says, Secured, Stage, Turn, eventually, kafka, secured,
+};
 
 /// What the stream's own login says. In `run` the SQL connection always comes first.
 fn stream_refused(stage: &Stage<'_>, role: &str, parameters: &str) -> Fault {
@@ -30,7 +32,13 @@ fn stream_refused(stage: &Stage<'_>, role: &str, parameters: &str) -> Fault {
 
 /// Both connections are refused with `code`, a sentence with `words` and a hint with `hint`.
 #[track_caller]
-fn refused(stage: &Stage<'_>, role: &str, parameters: &str, code: i32, words: &str, hint: &str) {
+fn refused(
+    stage: &Stage<'_>,
+    role: &str,
+    parameters: &str,
+    (code, words): (i32, &str),
+    hint: &str,
+) {
     stage.comes_as(role, parameters);
     let said = stage.says(&["run"]);
     said.refuses(code, &[words]);
@@ -50,21 +58,37 @@ fn a_server_that_cannot_be_trusted_is_refused() {
     for mode in ["allow", "prefer", "require", "verify-ca", "verify-full"] {
         // `allow` gets as far as TLS with this role.
         let parameters = format!("sslmode={mode} {stranger}");
-        refused(&stage, "encrypted", &parameters, 78, issuer, "sslrootcert");
+        refused(&stage, "encrypted", &parameters, (78, issuer), "sslrootcert");
     }
     let wrong = "host=wrong.example hostaddr=127.0.0.1";
     refused(
         &stage,
         ROLE,
         &format!("sslmode=verify-full {trust} {wrong}"),
-        78,
-        "is not for \"wrong.example\"; it is for localhost, 127.0.0.1",
+        (78, "is not for \"wrong.example\"; it is for localhost, 127.0.0.1"),
         "subjectAltName",
     );
     let none = "verify-ca needs root certificates";
-    refused(&stage, ROLE, "sslmode=verify-ca", 78, none, "sslrootcert");
+    refused(&stage, ROLE, "sslmode=verify-ca", (78, none), "sslrootcert");
     let missing = "sslmode=require sslrootcert=/nowhere/ca.pem";
-    refused(&stage, ROLE, missing, 78, "/nowhere/ca.pem cannot be used", "sslrootcert");
+    refused(&stage, ROLE, missing, (78, "/nowhere/ca.pem cannot be used"), "sslrootcert");
+}
+
+#[test]
+fn a_certificate_of_x509_s_first_version_is_met_and_not_verified() {
+    let turn = Turn::heavy();
+    let server = Secured::start_new(&[]);
+    let stage = Stage::on(&server.postgres, kafka(), turn).with_orders();
+    stage.set_environment("PGPASSWORD", PASSWORD);
+    server.shows(&server.authority.server_of_version_1("old"));
+    for parameters in ["", "sslmode=require channel_binding=require"] {
+        stage.comes(parameters);
+        let publisher = stage.run();
+        assert_eq!(stage.seen(&publisher, "ssl"), ["true", "true"], "{parameters}");
+        assert_eq!(publisher.terminate(), 0);
+    }
+    let verify = format!("sslmode=verify-ca {}", server.trust());
+    refused(&stage, ROLE, &verify, (78, "X.509 version 1"), "sslrootcert");
 }
 
 #[test]
@@ -76,14 +100,14 @@ fn a_client_that_is_not_who_the_server_wants_is_refused() {
     for version in ["TLSv1.2", "TLSv1.3"] {
         let parameters = format!("{require} ssl_max_protocol_version={version} {strange}");
         let words = "does not accept the client certificate: it does not trust its issuer";
-        refused(&stage, "certified", &parameters, 77, words, "sslcert");
+        refused(&stage, "certified", &parameters, (77, words), "sslcert");
     }
     let other = format!("{require} {other}");
-    refused(&stage, "certified", &other, 77, "does not admit \"certified\"", "sslcert");
-    refused(&stage, "certified", require, 77, "requires a valid client certificate", "sslcert");
-    refused(&stage, "shown", require, 77, "requires a valid client certificate", "sslcert");
+    refused(&stage, "certified", &other, (77, "does not admit \"certified\""), "sslcert");
+    refused(&stage, "certified", require, (77, "requires a valid client certificate"), "sslcert");
+    refused(&stage, "shown", require, (77, "requires a valid client certificate"), "sslcert");
     // Of two refusals the one over TLS is told.
-    refused(&stage, "certified", "", 77, "requires a valid client certificate", "sslcert");
+    refused(&stage, "certified", "", (77, "requires a valid client certificate"), "sslcert");
 }
 
 #[test]
@@ -92,19 +116,25 @@ fn a_client_certificate_that_cannot_be_used_is_named() {
     let (mine, other) = (server.authority.client("mine"), server.authority.client("other"));
     let certificate = format!("sslmode=require sslcert={}", mine.certificate.display());
     let mismatched = format!("{certificate} sslkey={}", other.key.display());
-    refused(&stage, ROLE, &mismatched, 78, "is not that of the certificate", "sslkey");
+    refused(&stage, ROLE, &mismatched, (78, "is not that of the certificate"), "sslkey");
     fs::set_permissions(&mine.key, fs::Permissions::from_mode(0o644)).unwrap();
     let exposed = format!("{certificate} sslkey={}", mine.key.display());
-    refused(&stage, ROLE, &exposed, 78, "can be read by others", "chmod 600");
+    refused(&stage, ROLE, &exposed, (78, "can be read by others"), "chmod 600");
     let missing = format!("{certificate} sslkey=/nowhere/key");
-    refused(&stage, ROLE, &missing, 78, "/nowhere/key cannot be used", "sslkey");
+    refused(&stage, ROLE, &missing, (78, "/nowhere/key cannot be used"), "sslkey");
 }
 
 #[test]
 fn a_way_that_pg_hba_conf_does_not_have_is_named_with_sslmode() {
     let stage = secured().stage();
-    refused(&stage, "encrypted", "sslmode=disable", 77, "does not admit \"encrypted\"", "sslmode");
-    refused(&stage, "open", "sslmode=require", 77, "does not admit \"open\"", "hostssl");
+    refused(
+        &stage,
+        "encrypted",
+        "sslmode=disable",
+        (77, "does not admit \"encrypted\""),
+        "sslmode",
+    );
+    refused(&stage, "open", "sslmode=require", (77, "does not admit \"open\""), "hostssl");
 }
 
 #[test]
@@ -112,7 +142,7 @@ fn a_channel_that_must_be_bound_and_is_not_is_refused() {
     let stage = secured().stage();
     for role in ["trusting", "digest", "cleartext"] {
         let parameters = "sslmode=require channel_binding=require";
-        refused(&stage, role, parameters, 78, "binds no channel", "channel_binding");
+        refused(&stage, role, parameters, (78, "binds no channel"), "channel_binding");
         stage.comes_as(role, "sslmode=require channel_binding=prefer");
         let publisher = stage.run();
         assert_eq!(publisher.terminate(), 0);
@@ -127,7 +157,7 @@ fn a_channel_that_must_be_bound_and_is_not_is_refused() {
     without_tls.set_environment("PGPASSWORD", PASSWORD);
     for mode in ["allow", "prefer", "require"] {
         let parameters = format!("sslmode={mode} channel_binding=require");
-        refused(&without_tls, ROLE, &parameters, 78, "offers no TLS", "sslmode");
+        refused(&without_tls, ROLE, &parameters, (78, "offers no TLS"), "sslmode");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a connection string says about TLS, as libpq reads it.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn parsed(text: &str) -> TlsSettings {
@@ -122,5 +124,25 @@ fn the_password_of_a_key_is_never_shown() {
     ] {
         assert!(!refused(text).contains("hunter2"), "{text}");
         assert!(!format!("{:?}", text.parse::<ConnInfo>()).contains("hunter2"), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_a_key_about_tls_is_shown(
+        key in proptest::sample::select(vec![
+            "sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "sslsni", "sslcrl",
+            "sslcrldir", "sslpassword", "sslcertmode", "sslcompression", "channel_binding",
+            "ssl_min_protocol_version", "ssl_max_protocol_version",
+        ]),
+        value in "hunter2[a-z0-9/.]{0,8}",
+    ) {
+        for text in [format!("user=u {key}={value}"), format!("postgres://u@h?{key}={value}")] {
+            let shown = match text.parse::<ConnInfo>() {
+                Ok(conninfo) => format!("{conninfo} {conninfo:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!shown.contains("hunter2"), "{}: {}", text, shown);
+        }
     }
 }

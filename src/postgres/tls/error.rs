@@ -203,8 +203,8 @@ impl TlsError {
             TlsError::NotOffered { .. } => "turn TLS on in the server (ssl = on), or write \
                 sslmode=disable in postgres.url for a network you trust"
                 .into(),
-            TlsError::Untrusted { .. } => "name the file with its issuer's certificate by \
-                sslrootcert in postgres.url"
+            TlsError::Untrusted { .. } => "name the file with its issuer's certificate, or with \
+                its own if it signed itself, by sslrootcert in postgres.url"
                 .into(),
             TlsError::WrongName { host, .. } => format!(
                 "write the certificate's name as the host in postgres.url (hostaddr keeps the \
@@ -303,7 +303,20 @@ fn from_certificate(error: &CertificateError, endpoint: Endpoint, host: &str) ->
             untrusted(endpoint, "its issuer is not among the root certificates")
         }
         CertificateError::BadSignature => untrusted(endpoint, "its signature is not its issuer's"),
-        error => untrusted(endpoint, &error.to_string()),
+        error => {
+            // rustls has no kinds for these two, and they are what home-made certificates are.
+            let text = error.to_string();
+            let why = match &text {
+                text if text.contains("UnsupportedCertVersion") => {
+                    "it is of X.509 version 1 and has no names; have it issued with subjectAltName"
+                }
+                text if text.contains("CaUsedAsEndEntity") => {
+                    "it signed itself and is not among the root certificates"
+                }
+                text => text,
+            };
+            untrusted(endpoint, why)
+        }
     }
 }
 

@@ -8,7 +8,11 @@ use std::{
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, SigningKey,
+};
+use x509_cert::{
+    Certificate, Version,
+    der::{Decode, Encode, asn1::BitString},
 };
 
 /// An authority that signs what it is asked to. Its certificate is `ca.pem` in its directory.
@@ -64,6 +68,22 @@ impl Authority {
         let mut params = CertificateParams::new(hosts).unwrap();
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
         self.sign(name, params)
+    }
+
+    /// A server's identity of X.509's first version, as `openssl x509 -req` makes it: no names but
+    /// the common one.
+    pub fn server_of_version_1(&self, name: &str) -> Identity {
+        let identity = self.server(name, &[]);
+        let text = fs::read_to_string(&identity.certificate).unwrap();
+        let mut certificate = Certificate::from_der(pem::parse(text).unwrap().contents()).unwrap();
+        certificate.tbs_certificate.version = Version::V1;
+        certificate.tbs_certificate.extensions = None;
+        let signed = certificate.tbs_certificate.to_der().unwrap();
+        let signature = self.issuer.key().sign(&signed).unwrap();
+        certificate.signature = BitString::from_bytes(&signature).unwrap();
+        let pem = pem::Pem::new("CERTIFICATE", certificate.to_der().unwrap());
+        fs::write(&identity.certificate, pem::encode(&pem)).unwrap();
+        identity
     }
 
     /// A client's identity whose common name is `name`.
