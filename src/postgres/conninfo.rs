@@ -33,7 +33,7 @@ pub use tls::{ChannelBinding, Negotiation, Roots, SslMode, TlsSettings, TlsVersi
 /// ```
 ///
 /// Neither `Display` nor `Debug` shows the password. `Display` parses back to the same server,
-/// user and database.
+/// user, database and TLS.
 #[derive(Clone)]
 pub struct ConnInfo {
     host: String,
@@ -237,23 +237,25 @@ impl FromStr for ConnInfo {
 impl fmt::Display for ConnInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (user, dbname) = (syntax::encode(&self.user), syntax::encode(&self.dbname));
+        let mut parameters = Vec::new();
         if self.host.starts_with('/') {
-            let dir = syntax::encode(&self.host).replace("%2F", "/");
-            write!(f, "postgres://{user}@/{dbname}?host={dir}&port={}", self.port)?;
-            return match self.address {
-                Some(address) => write!(f, "&hostaddr={address}"),
-                None => Ok(()),
-            };
+            write!(f, "postgres://{user}@/{dbname}")?;
+            parameters.push(("host", self.host.clone()));
+            parameters.push(("port", self.port.to_string()));
+        } else {
+            match self.host.parse::<IpAddr>() {
+                Ok(IpAddr::V6(address)) => write!(f, "postgres://{user}@[{address}]")?,
+                _ => write!(f, "postgres://{user}@{}", syntax::encode(&self.host))?,
+            }
+            write!(f, ":{}/{dbname}", self.port)?;
         }
-        match self.host.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => write!(f, "postgres://{user}@[{address}]")?,
-            _ => write!(f, "postgres://{user}@{}", syntax::encode(&self.host))?,
+        parameters.extend(self.address.map(|address| ("hostaddr", address.to_string())));
+        parameters.extend(self.tls.pairs());
+        for (at, (key, value)) in parameters.into_iter().enumerate() {
+            let (mark, value) = (if at == 0 { '?' } else { '&' }, syntax::encode(&value));
+            write!(f, "{mark}{key}={}", value.replace("%2F", "/").replace("%3A", ":"))?;
         }
-        write!(f, ":{}/{dbname}", self.port)?;
-        match self.address {
-            Some(address) => write!(f, "?hostaddr={address}"),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -182,10 +182,12 @@ proptest! {
         user in "[^\0]{1,12}",
         dbname in "[^\0]{1,12}",
         password in "[^\0]{1,12}",
+        mode in proptest::sample::select(vec!["disable", "prefer", "require", "verify-full"]),
+        file in "[^\0]{1,12}",
     ) {
         let mut text = format!(
-            "host={} port={port} user={} dbname={} password={}",
-            quoted(&host), quoted(&user), quoted(&dbname), quoted(&password)
+            "host={} port={port} user={} dbname={} password={} sslmode={mode} sslcert={} sslsni=0",
+            quoted(&host), quoted(&user), quoted(&dbname), quoted(&password), quoted(&file)
         );
         if let Some(address) = address {
             text += &format!(" hostaddr={address}");
@@ -196,6 +198,7 @@ proptest! {
         prop_assert_eq!(again.endpoint(), conninfo.endpoint());
         prop_assert_eq!((again.user(), again.dbname()), (&*user, &*dbname));
         prop_assert_eq!((again.host(), again.to_string()), (&*host, conninfo.to_string()));
+        prop_assert_eq!(again.tls(), conninfo.tls());
     }
 
     #[test]

@@ -101,6 +101,55 @@ pub struct TlsSettings {
     pub sends_name: bool,
 }
 
+impl TlsSettings {
+    /// The keys that say so, defaults left out.
+    pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let version = |version: TlsVersion| match version {
+            TlsVersion::V12 => "TLSv1.2".to_owned(),
+            TlsVersion::V13 => "TLSv1.3".to_owned(),
+        };
+        let said = [
+            ("sslmode", (self.mode != SslMode::Prefer).then(|| self.mode.label().to_owned())),
+            (
+                "sslrootcert",
+                match &self.roots {
+                    Roots::Default => None,
+                    Roots::System => Some("system".to_owned()),
+                    Roots::File(file) => Some(path(file)),
+                },
+            ),
+            ("sslcert", self.certificate.as_ref().map(path)),
+            ("sslkey", self.key.as_ref().map(path)),
+            (
+                "channel_binding",
+                match self.channel_binding {
+                    ChannelBinding::Disable => Some("disable".to_owned()),
+                    ChannelBinding::Prefer => None,
+                    ChannelBinding::Require => Some("require".to_owned()),
+                },
+            ),
+            (
+                "sslnegotiation",
+                match self.negotiation {
+                    Negotiation::Postgres => None,
+                    Negotiation::Direct => Some("direct".to_owned()),
+                },
+            ),
+            (
+                "ssl_min_protocol_version",
+                (self.oldest != TlsVersion::V12).then(|| version(self.oldest)),
+            ),
+            (
+                "ssl_max_protocol_version",
+                (self.newest != TlsVersion::V13).then(|| version(self.newest)),
+            ),
+            ("sslsni", (!self.sends_name).then(|| "0".to_owned())),
+        ];
+        said.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
 /// The keys seen so far.
 #[derive(Default)]
 pub(super) struct Draft {

@@ -266,9 +266,12 @@ pub(super) fn unfit_identity(error: &Rustls, certificate: PathBuf, key: PathBuf)
     match error {
         Rustls::InconsistentKeys(_) => TlsError::KeyMismatch { certificate, key },
         Rustls::InvalidCertificate(error) => {
-            TlsError::CertificateFile { path: certificate, why: error.to_string() }
+            TlsError::CertificateFile { path: certificate, why: in_our_words(error) }
         }
-        _ => TlsError::KeyFile { path: key, why: "it is of a kind that is not supported".into() },
+        _ => TlsError::KeyFile {
+            path: key,
+            why: "it is neither RSA nor ECDSA on P-256 or P-384 nor Ed25519".into(),
+        },
     }
 }
 
@@ -303,21 +306,22 @@ fn from_certificate(error: &CertificateError, endpoint: Endpoint, host: &str) ->
             untrusted(endpoint, "its issuer is not among the root certificates")
         }
         CertificateError::BadSignature => untrusted(endpoint, "its signature is not its issuer's"),
-        error => {
-            // rustls has no kinds for these two, and they are what home-made certificates are.
-            let text = error.to_string();
-            let why = match &text {
-                text if text.contains("UnsupportedCertVersion") => {
-                    "it is of X.509 version 1 and has no names; have it issued with subjectAltName"
-                }
-                text if text.contains("CaUsedAsEndEntity") => {
-                    "it signed itself and is not among the root certificates"
-                }
-                text => text,
-            };
-            untrusted(endpoint, why)
-        }
+        error => untrusted(endpoint, &in_our_words(error)),
     }
+}
+
+/// rustls has no kinds for these two, and they are what home-made certificates are.
+fn in_our_words(error: &CertificateError) -> String {
+    let text = error.to_string();
+    if text.contains("UnsupportedCertVersion") {
+        return "it is of X.509 version 1; have it issued anew with extensions such as \
+                subjectAltName"
+            .to_owned();
+    }
+    if text.contains("CaUsedAsEndEntity") {
+        return "it signed itself and is not among the root certificates".to_owned();
+    }
+    text
 }
 
 /// A length of time in its largest unit.
