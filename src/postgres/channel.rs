@@ -105,10 +105,13 @@ impl<'a> Route<'a> {
     /// Whether there is a way left after the server answered with `error`.
     ///
     /// # Errors
-    /// What to tell when there is none: the server's answer over TLS, if it was tried.
+    /// What to tell when there is none. Of two refusals that is the one over TLS.
     pub(super) fn refused(&mut self, error: Error) -> Result<(), Error> {
         let first = self.refusal.take();
-        if self.attempts.is_empty() || !matches!(error, Error::NotAdmitted { .. }) {
+        if !matches!(error, Error::NotAdmitted { .. }) {
+            return Err(error);
+        }
+        if self.attempts.is_empty() {
             let tls_was_first = self.conninfo.tls().mode == SslMode::Prefer;
             return Err(first.filter(|_| tls_was_first).unwrap_or(error));
         }

@@ -170,6 +170,9 @@ fn a_wrong_password_is_not_tried_again_in_the_open() {
     said.refuses(77, &["password authentication failed"]);
     assert!(!said.err.contains("guessed"), "{said:?}");
     let log = fs::read_to_string(stage.postgres.socket().join("log")).unwrap();
+    // Where the open is the only way, the password is what is told.
+    stage.comes_as("open", "sslmode=prefer");
+    stage.says(&["init"]).refuses(77, &["password authentication failed", "\"open\""]);
     let refusal = format!("password authentication failed for user \"{ROLE}\"");
     assert_eq!(log.matches(&refusal).count(), 1, "{log}");
 }

@@ -49,8 +49,12 @@ fn another_way_is_left_only_after_a_refusal_and_the_one_over_tls_is_told() {
     }
     for mode in ["prefer", "allow"] {
         let conninfo: ConnInfo = format!("user=u sslmode={mode}").parse().unwrap();
-        let other = Error::Protocol("what is this".into());
-        assert!(Route::of(&conninfo).refused(other).is_err(), "{mode}");
+        let other = || Error::Protocol("what is this".into());
+        assert!(Route::of(&conninfo).refused(other()).is_err(), "{mode}");
+        let mut route = Route::of(&conninfo);
+        assert!(route.refused(not_admitted("first")).is_ok(), "{mode}");
+        let error = route.refused(other()).unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{mode}: {error}");
     }
 }
 
