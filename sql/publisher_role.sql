@@ -7,6 +7,8 @@
 -- limit where it may come from in pg_hba.conf, e.g.
 --     hostssl  shop  postrider  10.0.0.0/8  scram-sha-256
 -- (a logical replication connection names its database; the keyword "replication" is not for it).
+-- With sslmode=verify-full in postgres.url the server is checked, too; `cert` in place of
+-- scram-sha-256 asks for a client certificate (sslcert, sslkey) instead of a password.
 --
 -- `postrider init` needs more: CREATE on the database and ownership of the outbox table. Run it as
 -- the table's owner with REPLICATION, or run what `postrider init --print` prints.
