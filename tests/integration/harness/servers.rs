@@ -2,9 +2,7 @@
 
 use std::sync::{Condvar, Mutex, OnceLock};
 
-use super::{
-    kafka::Kafka, postgres::Postgres, secure_kafka::SecureKafka, secured::Secured,
-};
+use super::{kafka::Kafka, postgres::Postgres, secure_kafka::SecureKafka, secured::Secured};
 
 /// The run's PostgreSQL.
 pub fn postgres() -> &'static Postgres {
