@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{
+    catalog::{CatalogColumn, by_todays_names},
     config::Config,
     event_error::{EventError, EventProblem, printable},
     headers::HeaderList,
@@ -47,12 +48,25 @@ impl Mapper {
         self.config.table.names(relation)
     }
 
-    /// Resolves the settings against a table as the server describes it now.
+    /// Resolves the settings against a table as the server describes it.
     ///
     /// # Errors
     /// Columns that are missing, or have a type that cannot be used; all of them at once.
     pub fn relation(&self, relation: &Relation<'_>) -> Result<Plan, MappingError> {
         Plan::new(&self.config, relation)
+    }
+
+    /// The same for a description that is older than `today`, the table's columns in the catalog:
+    /// a column may go by the name it has today.
+    ///
+    /// # Errors
+    /// As [`relation`](Self::relation).
+    pub fn older_relation(
+        &self,
+        relation: &Relation<'_>,
+        today: &[CatalogColumn],
+    ) -> Result<Plan, MappingError> {
+        Plan::new(&self.config, &by_todays_names(relation, today))
     }
 
     /// The record for one row. `plan` is of the row's relation; `commit_time` is the timestamp

@@ -58,7 +58,7 @@ impl MappingError {
         let hint = match self {
             MappingError::MissingColumns { .. } => {
                 "add the column, or name another in [outbox] columns or [route]; if the table has \
-                 it, the publication's column list leaves it out"
+                 it, these rows were written before it was added: name another until they are sent"
             }
             MappingError::UnfitColumns { .. } => {
                 "name another column in [outbox] columns, or give this one a type from the list"

@@ -13,6 +13,7 @@
 //! - [`Template`] and [`TableName`] are what users write in the settings.
 //! - [`Position`] names one event, the same in every repeat.
 
+mod catalog;
 mod config;
 mod event_error;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod template;
 mod timestamp;
 mod topic;
 
+pub use catalog::CatalogColumn;
 pub use config::{Columns, Config, HeaderColumn, Route};
 pub use event_error::{EventError, EventProblem};
 pub use headers::HeaderList;

@@ -144,7 +144,7 @@ pub struct TableFacts {
     pub kind: TableKind,
     /// Whether its rows are in the WAL.
     pub persistence: Persistence,
-    /// Its columns in order.
+    /// Its columns in order, without generated ones, which are not streamed.
     pub columns: Vec<ColumnFacts>,
     /// Its partitions, or the tables that inherit from it, and theirs; the nearest first.
     pub below: Vec<ChildFacts>,
@@ -188,6 +188,8 @@ pub enum Persistence {
 /// A column of the outbox table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnFacts {
+    /// Its number: rises in the order of creation and is never given again.
+    pub number: i16,
     /// Its name, unquoted.
     pub name: String,
     /// Its type's OID.

@@ -5,17 +5,29 @@ use std::time::Instant;
 use super::engine_error::EngineError;
 use crate::{
     ack::{AckTracker, ConfirmedLsn, FeedbackSchedule, FeedbackTiming, StatusUpdate, Ticket},
-    outbox::{self, Mapper, Plan, Position, Record},
+    outbox::{self, CatalogColumn, Mapper, Plan, Position, Record},
     wal::{Frame, LogicalMessage, Lsn, PgTimestamp, Relation, Tuple},
 };
+
+/// The outbox table in the catalog. Rows written before it, or a column, got its present name carry
+/// the old one.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogTable {
+    /// Its oid.
+    pub oid: u32,
+    /// Its columns.
+    pub columns: Vec<CatalogColumn>,
+    /// The end of the WAL when this was read: what was committed later may know better.
+    pub as_of: Lsn,
+}
 
 /// What an engine starts with.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// The table, its columns and the route.
     pub outbox: outbox::Config,
-    /// The table's oid. Rows written before it got its present name carry the old one.
-    pub table_oid: u32,
+    /// The table as the catalog had it before the stream started.
+    pub table: CatalogTable,
     /// Events between the oldest unacknowledged one and the newest sent, at most.
     pub window: u32,
     /// The same in bytes, soft by one event.
@@ -259,8 +271,13 @@ impl Engine {
                 now: format!("{}.{}", relation.namespace, relation.name),
             });
         }
-        if is_named || relation.id == self.config.table_oid {
-            let plan = self.mapper.relation(relation)?;
+        let today = &self.config.table;
+        if is_named || relation.id == today.oid {
+            let is_older = self.transaction.is_none_or(|t| t.commit_lsn <= today.as_of);
+            let plan = match is_older && relation.id == today.oid {
+                true => self.mapper.older_relation(relation, &today.columns)?,
+                false => self.mapper.relation(relation)?,
+            };
             self.outboxes.retain(|outbox| outbox.id != relation.id);
             self.outboxes.push(Outbox { id: relation.id, is_named, plan });
         }

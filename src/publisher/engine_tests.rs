@@ -28,7 +28,7 @@ fn outbox() -> Config {
 pub(in crate::publisher) fn config(window: u32) -> EngineConfig {
     EngineConfig {
         outbox: outbox(),
-        table_oid: OUTBOX,
+        table: CatalogTable { oid: OUTBOX, ..CatalogTable::default() },
         window,
         window_bytes: 1 << 20,
         start: Lsn::new(100),
@@ -108,6 +108,28 @@ fn a_table_that_lost_a_column_stops_the_engine_before_its_first_row() {
     let fault = engine.receive(&relation, Instant::now()).unwrap_err().fault();
     assert_eq!(fault.kind, FaultKind::Unroutable);
     assert!(fault.sentence.contains("payload"), "{fault}");
+}
+
+#[test]
+fn a_column_goes_by_its_present_name_in_what_was_committed_before_the_catalog_was_read() {
+    let names = ["id", "aggregatetype", "entity", "type", "payload"];
+    let column =
+        |(number, name): (i16, &str)| CatalogColumn { number, name: name.into(), type_id: 25 };
+    let columns: Vec<_> = (1..).zip(names).map(column).collect();
+    let mut config = config(100);
+    config.outbox.route.key = Template::parse("{entity}").unwrap();
+    config.table = CatalogTable { oid: OUTBOX, columns, as_of: Lsn::new(200) };
+    let relation = frames::relation(OUTBOX, "outbox", &[]);
+    for (commit, is_known) in [(199, true), (200, true), (201, false)] {
+        let mut engine = Engine::new(config.clone(), Instant::now());
+        engine.receive(&frames::begin(commit), Instant::now()).unwrap();
+        assert_eq!(engine.receive(&relation, Instant::now()).is_ok(), is_known, "{commit}");
+    }
+    // Another table that had the name before has columns of its own.
+    let mut engine = Engine::new(config, Instant::now());
+    engine.receive(&frames::begin(199), Instant::now()).unwrap();
+    let relation = frames::relation(OUTBOX + 1, "outbox", &[]);
+    assert!(engine.receive(&relation, Instant::now()).is_err());
 }
 
 #[test]

@@ -32,6 +32,6 @@ mod supervisor;
 mod suspects;
 
 pub use config::{Config, Settings};
-pub use engine::{Engine, EngineConfig, Received};
+pub use engine::{CatalogTable, Engine, EngineConfig, Received};
 pub use engine_error::EngineError;
 pub use process::run;

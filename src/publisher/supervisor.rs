@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    Engine, EngineConfig, Settings,
+    CatalogTable, Engine, EngineConfig, Settings,
     alarm::Alarm,
     backoff::Backoff,
     board::Board,
@@ -20,8 +20,11 @@ use crate::{
     fault::{Fault, FaultKind},
     kafka::{Producer, Refusal},
     observe::{Health, Metrics, Readiness, Server},
-    outbox::Position,
-    postgres::{ReplicationConnection, ReplicationStream, SqlClient, facts},
+    outbox::{CatalogColumn, Position},
+    postgres::{
+        ReplicationConnection, ReplicationStream, SqlClient,
+        facts::{self, ColumnFacts, Facts},
+    },
 };
 
 /// The first wait after a lost connection or broken producer, and the longest.
@@ -146,7 +149,7 @@ impl Supervisor {
         let now = Instant::now();
         let engine = EngineConfig {
             outbox: config.outbox.clone(),
-            table_oid: history.table_oid,
+            table: catalog_table(&facts),
             window: config.publisher.window,
             window_bytes: config.publisher.window_bytes,
             start,
@@ -304,6 +307,20 @@ impl Supervisor {
                 () = self.stop.beyond(Stopping::No) => {}
             }
         }
+    }
+}
+
+fn catalog_table(facts: &Facts) -> CatalogTable {
+    let Some(table) = &facts.table else { return CatalogTable::default() };
+    let column = |column: &ColumnFacts| CatalogColumn {
+        number: column.number,
+        name: column.name.clone(),
+        type_id: column.type_oid,
+    };
+    CatalogTable {
+        oid: table.oid,
+        columns: table.columns.iter().map(column).collect(),
+        as_of: facts.server.current_lsn,
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::unwrap_used, reason = "all of it is test code, also outside #[test]")]
 
+mod alters;
 mod columns;
 mod crash;
 mod delivery;

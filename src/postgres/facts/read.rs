@@ -48,10 +48,10 @@ JOIN pg_catalog.pg_namespace AS schema ON schema.oid = class.relnamespace
 WHERE schema.nspname = $1 AND class.relname = $2";
 
 const COLUMNS: &str = "
-SELECT attname::text AS name, atttypid AS type_oid, attnotnull AS not_null,
+SELECT attnum AS number, attname::text AS name, atttypid AS type_oid, attnotnull AS not_null,
        pg_catalog.format_type(atttypid, NULL) AS type_name
 FROM pg_catalog.pg_attribute
-WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 ORDER BY attnum";
 
 /// pg_partition_tree knows partitions only, and waits for whoever alters one of them.
@@ -218,6 +218,7 @@ fn table_kind(relkind: &str) -> TableKind {
 
 fn column_facts(row: &Row) -> Result<ColumnFacts, Error> {
     Ok(ColumnFacts {
+        number: column(row, "number")?,
         name: column(row, "name")?,
         type_oid: column(row, "type_oid")?,
         type_name: column(row, "type_name")?,
