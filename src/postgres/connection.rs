@@ -46,7 +46,10 @@ impl ReplicationConnection {
         loop {
             match login::log_in(route.open().await?, config).await {
                 Err(error) => route.refused(error)?,
-                connected => return connected,
+                Ok(mut connection) => {
+                    connection.take_bytes_as_they_are().await?;
+                    return Ok(connection);
+                }
             }
         }
     }
@@ -72,6 +75,17 @@ impl ReplicationConnection {
             })
         })();
         parsed.ok_or_else(|| Error::Protocol("IDENTIFY_SYSTEM's answer cannot be read".into()))
+    }
+
+    /// A database without an encoding may hold bytes that are no UTF-8, at which the server would end
+    /// the stream again and again. Asked for no encoding, it sends them.
+    async fn take_bytes_as_they_are(&mut self) -> Result<(), Error> {
+        let rows = self.query("show its encoding", "SHOW server_encoding").await?;
+        let encoding = rows.first().and_then(|row| row.first()?.as_deref());
+        if encoding == Some("SQL_ASCII") {
+            self.query("set client_encoding", "SET client_encoding = 'SQL_ASCII'").await?;
+        }
+        Ok(())
     }
 
     /// Runs a command of the replication protocol that answers with rows of text.

@@ -275,6 +275,14 @@ pub enum Error {
         /// The slot.
         slot: String,
     },
+    /// The stream has text that the server cannot write as UTF-8. Its words quote the text.
+    #[error(
+        "a row has text that PostgreSQL cannot convert from the encoding of database {database:?} to UTF-8"
+    )]
+    NotUtf8 {
+        /// The database.
+        database: String,
+    },
     /// Any other answer of the server.
     #[error("PostgreSQL refused to {doing}: {message} (SQLSTATE {sqlstate})")]
     Server {
@@ -317,6 +325,9 @@ impl Error {
             }
             sqlstate::INVALID_CATALOG_NAME | sqlstate::DATABASE_DROPPED => {
                 Error::DatabaseMissing { endpoint, database: config.conninfo.dbname().to_owned() }
+            }
+            sqlstate::CHARACTER_NOT_IN_REPERTOIRE | sqlstate::UNTRANSLATABLE_CHARACTER => {
+                Error::NotUtf8 { database: config.conninfo.dbname().to_owned() }
             }
             sqlstate::INVALID_SCHEMA_NAME => {
                 Error::SchemaMissing { database: config.conninfo.dbname().to_owned(), message }

@@ -112,6 +112,18 @@ impl SqlClient {
         Ok(())
     }
 
+    /// Lets the session idle as long as it likes, whatever the database's or role's default.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqlClient::query`].
+    pub async fn may_idle(&self) -> Result<(), Error> {
+        // Not at the start of the session: a server that does not know the name would refuse it.
+        let statement = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
+                         WHERE name = 'idle_session_timeout'";
+        self.run("set idle_session_timeout", statement).await
+    }
+
     /// Whether the connection is known to have ended.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()

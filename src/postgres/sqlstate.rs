@@ -2,6 +2,10 @@
 
 /// A connection could not be kept: class 08.
 pub const CONNECTION_EXCEPTION_CLASS: &str = "08";
+/// Bytes that are not of the encoding that the database has.
+pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+/// A character that the client's encoding lacks.
+pub const UNTRANSLATABLE_CHARACTER: &str = "22P05";
 /// The password is wrong.
 pub const INVALID_PASSWORD: &str = "28P01";
 /// The role does not exist, may not log in, or pg_hba.conf has no line for it.

@@ -53,6 +53,9 @@ async fn sample_while_connected(
         Ok(client) => client,
         Err(error) => return error,
     };
+    if let Err(error) = client.may_idle().await {
+        return error;
+    }
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -28,5 +28,6 @@ mod tls;
 mod tls_refused;
 mod tls_rotated;
 mod topics_change;
+mod surroundings;
 mod transactions;
 mod watch;

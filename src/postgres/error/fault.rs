@@ -45,6 +45,7 @@ impl Error {
             | Error::SilentLeaf { .. }
             | Error::Inherited { .. }
             | Error::NotPermanent { .. } => FaultKind::Publication,
+            Error::NotUtf8 { .. } => FaultKind::Unroutable,
             Error::Protocol(_) => FaultKind::Protocol,
             Error::Tls(error) => error.kind(),
         }
@@ -158,6 +159,12 @@ impl Error {
             Error::SlotsExhausted { .. } => "drop slots that nobody uses, or raise \
                 max_replication_slots and restart PostgreSQL"
                 .into(),
+            Error::NotUtf8 { .. } => {
+                "the server's log shows the bytes; a column of type bytea takes \
+                any. The row itself can only be left out, by moving the slot past its transaction \
+                with pg_replication_slot_advance"
+                    .into()
+            }
             Error::Protocol(_) => "check that postgres.url names PostgreSQL itself and not a \
                 pooler; if it does, please report this"
                 .into(),
