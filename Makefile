@@ -3,10 +3,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test bench servers clean
+.PHONY: help demo build check test test-majors bench servers clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the whole story on this machine in about a minute; brings what it needs
 	@scripts/setup.sh demo
@@ -27,6 +27,9 @@ check: ## formatting, lints, tidy rules, documentation; starts no server
 
 test: ## all tests, against a PostgreSQL and an Apache Kafka that they start themselves
 	@scripts/test.sh
+
+test-majors: ## a slice of the tests against PostgreSQL 14, 16, 17 and 18, fetched once
+	@scripts/test-majors.sh
 
 bench: ## speed, CPU and memory beside pg_recvlogical; about ten minutes, see benches/drain
 	scripts/setup.sh all

@@ -88,9 +88,18 @@ impl Postgres {
         &self.directory
     }
 
-    /// A program of the server's installation, such as `psql`.
+    /// The server's major version.
+    pub fn major(&self) -> u32 {
+        major_version(&self.bin).expect("the server that runs has a version")
+    }
+
+    /// A program such as `psql`: the server's own, or another installation's where the server
+    /// came without.
     pub fn program(&self, name: &str) -> PathBuf {
-        self.bin.join(name)
+        let bins = std::iter::once(self.bin.clone()).chain(candidates());
+        let mut programs = bins.map(|bin| bin.join(name));
+        let found = programs.find(|program| program.is_file());
+        found.unwrap_or_else(|| panic!("no {name} on this machine: run `make servers`"))
     }
 
     /// A session of the superuser.
@@ -214,10 +223,20 @@ fn other_user() -> Option<(u32, u32)> {
     Some(found.expect("root cannot run PostgreSQL: add a user named postgres"))
 }
 
-/// The folder with `initdb` and `postgres`, version 14 or newer.
+/// The folder with `initdb` and `postgres`, version 14 or newer. The one that was asked for, or none:
+/// a test of another major must not pass on this one.
 fn find_binaries() -> PathBuf {
-    let mut candidates: Vec<PathBuf> = Vec::new();
-    candidates.extend(std::env::var_os("POSTRIDER_TEST_PG_BIN").map(PathBuf::from));
+    let asked = std::env::var_os("POSTRIDER_TEST_PG_BIN").filter(|folder| !folder.is_empty());
+    let bins = asked.map_or_else(candidates, |folder| vec![folder.into()]);
+    let fits = |bin: &PathBuf| bin.join("initdb").is_file() && major_version(bin) >= Some(14);
+    bins.into_iter().find(fits).expect(
+        "no PostgreSQL server (14 or newer) on this machine, or none in POSTRIDER_TEST_PG_BIN: \
+         run `make servers`",
+    )
+}
+
+/// Where PostgreSQL's programs may be, the newest first.
+fn candidates() -> Vec<PathBuf> {
     let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -225,16 +244,14 @@ fn find_binaries() -> PathBuf {
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
         .collect();
     packaged.sort();
-    candidates.extend(packaged.into_iter().rev().map(|(_, path)| path.join("bin")));
+    let mut bins: Vec<PathBuf> =
+        packaged.into_iter().rev().map(|(_, path)| path.join("bin")).collect();
     if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
-        candidates.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+        bins.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    candidates.extend(std::env::split_paths(&path));
-    candidates
-        .into_iter()
-        .find(|bin| bin.join("initdb").is_file() && major_version(bin) >= Some(14))
-        .expect("no PostgreSQL server (14 or newer) on this machine: run `make servers`")
+    bins.extend(std::env::split_paths(&path));
+    bins
 }
 
 fn major_version(bin: &Path) -> Option<u32> {
