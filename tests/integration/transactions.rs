@@ -105,7 +105,7 @@ fn rows_written_to_a_partition_come_through_the_root() {
 }
 
 /// Peak memory that a publisher may need, whatever the size of a transaction.
-const MOST_MEMORY_KIB: u64 = if cfg!(debug_assertions) { 96 * 1024 } else { 64 * 1024 };
+pub const MOST_MEMORY_KIB: u64 = if cfg!(debug_assertions) { 96 * 1024 } else { 64 * 1024 };
 
 #[test]
 fn a_transaction_of_a_million_rows_passes_in_constant_memory() {
