@@ -175,6 +175,18 @@ pub enum Error {
         /// The statement that mends it.
         remedy: String,
     },
+    /// The server may still take a partition for the table that it was.
+    #[error(
+        "partition {leaf} was attached to table {table}, which PostgreSQL 14 may not notice while it streams"
+    )]
+    UnseenLeaf {
+        /// The outbox table as written in SQL.
+        table: String,
+        /// The partition as written in SQL.
+        leaf: String,
+        /// The statement that makes it notice.
+        remedy: String,
+    },
     /// Rows of another table are rows of the outbox table for SQL, but not in the stream.
     #[error("table {child} inherits from {table}, its rows come under its own name and are lost")]
     Inherited {

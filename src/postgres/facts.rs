@@ -161,6 +161,9 @@ pub struct ChildFacts {
     pub kind: TableKind,
     /// Whether its rows are in the WAL.
     pub persistence: Persistence,
+    /// Whether it was a table before, and became one of these after the publication was changed
+    /// last.
+    pub attached_since: bool,
 }
 
 /// The kind of relation.

@@ -23,8 +23,47 @@ fn leaf_refused(stage: &Stage<'_>, create: &str, parts: &[&str]) -> Refused {
     as_superuser(stage, "alter table outbox detach partition outbox_2");
     stage.init();
     as_superuser(stage, "alter table outbox attach partition outbox_2 for values in (2)");
+    if stage.postgres.major() == 14 {
+        // It wants to hear of what was attached, too.
+        as_superuser(stage, &notice(stage));
+    }
     stage.says(&["init"]).refuses(76, parts);
     refused(stage, parts)
+}
+
+/// The statement that makes PostgreSQL 14 notice what was attached or detached.
+pub fn notice(stage: &Stage<'_>) -> String {
+    format!("alter publication {} set (publish_via_partition_root = true);", stage.name)
+}
+
+#[test]
+fn a_partition_that_was_a_table_before_is_seen_or_refused_until_the_hint_is_followed() {
+    let stage = partitioned();
+    stage.init();
+    let publisher = stage.run();
+    let sql = stage.sql();
+    sql.run("create table outbox_2 (like outbox including defaults)");
+    sql.run(&stage.insert("not-ours", "'k'", "'{}'").replace("into outbox", "into outbox_2"));
+    sql.run("delete from outbox_2");
+    stage.confirmed();
+    sql.run("alter table outbox attach partition outbox_2 for values in (2)");
+    if stage.postgres.major() == 14 {
+        let sentence = "partition public.outbox_2 was attached to table public.outbox";
+        publisher.allow(sentence);
+        let reason = publisher.holds(sentence);
+        let (_, hint) = reason.split_once("run ").unwrap();
+        sql.run(hint.split_once(", next time").unwrap().0);
+        publisher.ready();
+    }
+    // One that is made as a partition needs nothing.
+    sql.run("create table outbox_4 partition of outbox for values in (4)");
+    for day in [2, 4] {
+        sql.run(&format!("alter table outbox alter day set default {day}"));
+        sql.run(&stage.insert(&format!("day-{day}"), "'k'", "'{}'"));
+    }
+    stage.confirmed();
+    assert_eq!(stage.check(stage.rows(), Vec::new()).repeats, 0);
+    assert_eq!(publisher.terminate(), 0);
 }
 
 #[test]

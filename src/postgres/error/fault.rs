@@ -43,6 +43,7 @@ impl Error {
             | Error::NotPublished { .. }
             | Error::PublishedAsRoot { .. }
             | Error::SilentLeaf { .. }
+            | Error::UnseenLeaf { .. }
             | Error::Inherited { .. }
             | Error::NotPermanent { .. } => FaultKind::Publication,
             Error::NotUtf8 { .. } => FaultKind::Unroutable,
@@ -115,7 +116,9 @@ impl Error {
                  the slot",
                 quote::name(publication)
             ),
-            Error::NotPublished { remedy, .. } | Error::SilentLeaf { remedy, .. } => {
+            Error::NotPublished { remedy, .. }
+            | Error::SilentLeaf { remedy, .. }
+            | Error::UnseenLeaf { remedy, .. } => {
                 format!("run {remedy}; rows written meanwhile do not come through the slot")
             }
             _ => self.slot_hint(),

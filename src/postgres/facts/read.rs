@@ -55,19 +55,28 @@ WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 ORDER BY attnum";
 
 /// pg_partition_tree knows partitions only, and waits for whoever alters one of them.
+///
+/// A table is as old as the row of its type, which attaching does not touch; it is as long ours as
+/// the youngest link above it. Ages are in transactions.
 const BELOW: &str = "
 WITH RECURSIVE below AS (
-    SELECT inhrelid, inhparent, 1 AS depth FROM pg_catalog.pg_inherits WHERE inhparent = $1
+    SELECT inhrelid, inhparent, 1 AS depth, pg_catalog.age(xmin) AS link_age
+    FROM pg_catalog.pg_inherits WHERE inhparent = $1
     UNION
-    SELECT next.inhrelid, next.inhparent, below.depth + 1
+    SELECT next.inhrelid, next.inhparent, below.depth + 1,
+           LEAST(below.link_age, pg_catalog.age(next.xmin))
     FROM pg_catalog.pg_inherits AS next JOIN below ON next.inhparent = below.inhrelid
 )
 SELECT schema.nspname::text AS schema, class.relname::text AS name,
        parent_schema.nspname::text AS parent_schema, parent.relname::text AS parent_name,
-       class.relkind::text AS kind, class.relpersistence::text AS persistence
+       class.relkind::text AS kind, class.relpersistence::text AS persistence,
+       COALESCE(link_age < pg_catalog.age(type.xmin) AND link_age < (
+           SELECT pg_catalog.age(xmin) FROM pg_catalog.pg_publication WHERE pubname = $2
+       ), false) AS attached_since
 FROM below
 JOIN pg_catalog.pg_class AS class ON class.oid = below.inhrelid
 JOIN pg_catalog.pg_namespace AS schema ON schema.oid = class.relnamespace
+LEFT JOIN pg_catalog.pg_type AS type ON type.oid = class.reltype
 JOIN pg_catalog.pg_class AS parent ON parent.oid = below.inhparent
 JOIN pg_catalog.pg_namespace AS parent_schema ON parent_schema.oid = parent.relnamespace
 ORDER BY below.depth, schema.nspname, class.relname";
@@ -131,7 +140,7 @@ pub async fn inspect(
     config: &Config,
     (schema, name): (&str, &str),
 ) -> Result<Facts, Error> {
-    let table = table(client, schema, name).await?;
+    let table = table(client, &config.publication, (schema, name)).await?;
     let oid = table.as_ref().map_or(0, |table| table.oid);
     Ok(Facts {
         names: Names {
@@ -169,14 +178,18 @@ async fn server(client: &SqlClient) -> Result<ServerFacts, Error> {
     })
 }
 
-async fn table(client: &SqlClient, schema: &str, name: &str) -> Result<Option<TableFacts>, Error> {
+async fn table(
+    client: &SqlClient,
+    publication: &str,
+    (schema, name): (&str, &str),
+) -> Result<Option<TableFacts>, Error> {
     let doing = "read the outbox table's definition";
     let Some(row) = client.query_opt(doing, TABLE, &[&schema, &name]).await? else {
         return Ok(None);
     };
     let oid: u32 = column(&row, "oid")?;
     let columns = client.query(doing, COLUMNS, &[&oid]).await?;
-    let below = client.query(doing, BELOW, &[&oid]).await?;
+    let below = client.query(doing, BELOW, &[&oid, &publication]).await?;
     Ok(Some(TableFacts {
         oid,
         kind: table_kind(column(&row, "kind")?),
@@ -192,6 +205,7 @@ fn child_facts(row: &Row) -> Result<ChildFacts, Error> {
         parent: quote::qualified(column(row, "parent_schema")?, column(row, "parent_name")?),
         kind: table_kind(column(row, "kind")?),
         persistence: persistence(column(row, "persistence")?),
+        attached_since: column(row, "attached_since")?,
     })
 }
 

@@ -9,6 +9,9 @@ use crate::postgres::{Error, quote};
 /// The output plugin that Postrider reads.
 pub(crate) const PLUGIN: &str = "pgoutput";
 
+/// The first version whose walsender notices that a table became a partition.
+const SEES_PARTITIONS_COME: i32 = 150_000;
+
 impl Facts {
     /// Where to start, when everything that must hold does.
     ///
@@ -69,7 +72,7 @@ impl Facts {
 
     /// Whether every partition that holds rows writes them to the WAL.
     fn judge_leaves(&self, below: &[ChildFacts]) -> Result<(), Error> {
-        for ChildFacts { name, parent, kind, persistence } in below {
+        for ChildFacts { name, parent, kind, persistence, .. } in below {
             let detach = format!("ALTER TABLE {parent} DETACH PARTITION {name}");
             let (what, remedy) = match (kind, persistence) {
                 // It has no rows of its own.
@@ -84,7 +87,24 @@ impl Facts {
             let (table, leaf) = (self.names.table.clone(), name.clone());
             return Err(Error::SilentLeaf { table, leaf, what, remedy });
         }
-        Ok(())
+        self.judge_news(below)
+    }
+
+    /// Whether a walsender knows every partition for one. That of PostgreSQL 14 keeps what it knew of
+    /// a table until the publication changes, so it leaves the rows of one out that it has met before.
+    fn judge_news(&self, below: &[ChildFacts]) -> Result<(), Error> {
+        if self.server.version_num >= SEES_PARTITIONS_COME {
+            return Ok(());
+        }
+        let unseen = |leaf: &&ChildFacts| leaf.attached_since && leaf.kind == TableKind::Table;
+        let Some(leaf) = below.iter().find(unseen) else { return Ok(()) };
+        // The option is on already; the statement is what it takes.
+        let remedy = format!(
+            "ALTER PUBLICATION {} SET (publish_via_partition_root = true), next time in the \
+             transaction that attaches",
+            quote::name(&self.names.publication)
+        );
+        Err(Error::UnseenLeaf { table: self.names.table.clone(), leaf: leaf.name.clone(), remedy })
     }
 
     /// A publication that is empty had the table once; with a mistyped name it has another.

@@ -88,13 +88,14 @@ fn with_below(facts: &mut Facts, kind: TableKind, children: &[Child]) {
         parent: "public.outbox".into(),
         kind: *kind,
         persistence: *persistence,
+        attached_since: false,
     };
     table(facts).kind = kind;
     table(facts).below = children.iter().enumerate().map(child).collect();
 }
 
 /// In the order in which they are to be found.
-const DAMAGES: [(Damage, FaultKind, &str); 27] = [
+const DAMAGES: [(Damage, FaultKind, &str); 28] = [
     (|f| f.server.in_recovery = true, FaultKind::Postgres, "is a standby"),
     (|f| f.server.wal_level = "replica".into(), FaultKind::Settings, "is replica"),
     (
@@ -125,6 +126,15 @@ const DAMAGES: [(Damage, FaultKind, &str); 27] = [
         },
         FaultKind::Publication,
         "public.c0 of table public.outbox is a foreign table",
+    ),
+    (
+        |f| {
+            f.server.version_num = 140_022;
+            with_below(f, TableKind::Partitioned, &[ROWS, ROWS]);
+            table(f).below[1].attached_since = true;
+        },
+        FaultKind::Publication,
+        "partition public.c1 was attached to table public.outbox",
     ),
     (
         |f| with_below(f, TableKind::Table, &[ROWS, (TableKind::Table, Unlogged)]),
