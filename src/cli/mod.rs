@@ -7,6 +7,7 @@ mod manual;
 mod panics;
 mod run;
 mod settings;
+mod usage;
 
 pub use panics::report_panics;
 
@@ -110,15 +111,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(usage) => {
-            // A closed stderr or stdout leaves nobody to tell.
-            let _ = usage.print();
+            match usage::refusal(&usage) {
+                Some((sentence, hint)) => tell(&sentence, &hint),
+                // A closed stderr or stdout leaves nobody to tell.
+                None => drop(usage.print()),
+            }
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
     match cli.run() {
         Ok(answer) => ExitCode::from(answer.exit_code()),
         Err(fault) => {
-            tell(&fault);
+            tell(&fault.sentence, &fault.hint);
             ExitCode::from(fault.kind.exit_code())
         }
     }
@@ -141,8 +145,8 @@ impl Cli {
 }
 
 /// Two lines, written at once so that nothing of another thread gets in between.
-fn tell(fault: &Fault) {
-    let text = format!("postrider: {}\nhint: {}\n", fault.sentence, fault.hint);
+fn tell(sentence: &str, hint: &str) {
+    let text = format!("postrider: {sentence}\nhint: {hint}\n");
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

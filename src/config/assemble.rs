@@ -14,7 +14,7 @@ use crate::{
         options::{self, OptionError},
     },
     observe::{HttpConfig, LogConfig, LogFormat},
-    outbox::{self, Columns, HeaderColumn, Route},
+    outbox::{self, Columns, HeaderColumn, Route, Template},
     postgres, publisher,
 };
 
@@ -144,14 +144,25 @@ impl Settings {
 
     fn route(&self) -> Result<Route, Error> {
         let template = |key| {
-            self.text(key)?.parse().map_err(|e| {
+            self.text(key)?.parse::<Template>().map_err(|e| {
                 let hint = "braces name columns: \"outbox.event.{aggregatetype}\"";
                 self.wrong(key, format!("cannot be understood: {e}"), hint)
             })
         };
         let position_header = self.switch("route.position_header")?;
+        let topic = template("route.topic")?;
+        // Every event would be held for it.
+        if let Some(c) = topic.literals().flat_map(str::chars).find(|c| !is_for_topics(*c)) {
+            let hint =
+                "Kafka's topics have letters, digits, dots, underscores and hyphens in their names";
+            return Err(self.wrong(
+                "route.topic",
+                format!("has {c:?}, which no topic can have"),
+                hint,
+            ));
+        }
         Ok(Route {
-            topic: template("route.topic")?,
+            topic,
             key: template("route.key")?,
             headers: self.headers(position_header)?,
             position_header,
@@ -304,6 +315,11 @@ fn header(item: &str) -> Option<HeaderColumn> {
     let (column, name) = (column.trim(), name.trim());
     let whole = !column.is_empty() && !name.is_empty();
     whole.then(|| HeaderColumn { column: column.to_owned(), name: name.to_owned() })
+}
+
+fn is_for_topics(c: char) -> bool {
+    // A dot alone is no name.
+    outbox::is_valid_topic(&format!("a{c}"))
 }
 
 fn is_host_and_port(broker: &str) -> bool {

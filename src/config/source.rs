@@ -47,8 +47,11 @@ impl Sources {
             Ok(text) => Some((path, text)),
             Err(e) if named.is_none() && e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => {
-                let why = e.to_string();
-                let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+                let why = match e.kind() {
+                    std::io::ErrorKind::InvalidData => "it is no text in UTF-8".to_owned(),
+                    _ => e.to_string().to_lowercase(),
+                };
+                let why = why.split(" (os error").next().unwrap_or_default().to_owned();
                 return Err(Error::Unreadable { path, why });
             }
         };

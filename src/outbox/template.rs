@@ -70,6 +70,14 @@ impl Template {
         })
     }
 
+    /// What stands between the columns, in order.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(text) => Some(text.as_str()),
+            Part::Column(_) => None,
+        })
+    }
+
     /// The column's name when the template is one column and nothing else.
     pub fn single_column(&self) -> Option<&str> {
         match self.parts.as_slice() {

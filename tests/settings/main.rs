@@ -2,6 +2,7 @@
 
 mod place;
 mod secure;
+mod refusals;
 mod shown;
 mod start;
 mod wrong;

@@ -132,7 +132,7 @@ fn the_example_is_a_settings_file_and_says_the_defaults() {
     let with_defaults_spelt_out = place.out(&["settings"], &[]);
     assert_eq!(values(&as_printed), values(&with_defaults_spelt_out));
     // And with the examples of what is off too, every line of it is accepted.
-    place.write("postrider.toml", &all.replace("\n#", "\n").replace("\n ", "\n# "));
+    place.write("postrider.toml", all.replace("\n#", "\n").replace("\n ", "\n# "));
     let everything = place.out(&["settings"], &[]);
     assert!(!everything.contains("is not set"), "{everything}");
 }

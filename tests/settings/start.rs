@@ -62,7 +62,7 @@ fn a_first_start_without_any_settings_says_how_to_begin() {
 fn wrong_usage_exits_2_and_names_the_nearest_command() {
     let output = Place::new().run(&["setings"], &[]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("'settings'"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean settings?"));
     for args in [&["run", "--prnt"] as &[&str], &["settings", "--example", "--json"], &[]] {
         assert_eq!(Place::new().run(args, &[]).status.code(), Some(2), "{args:?}");
     }
