@@ -201,6 +201,11 @@ impl Settings {
         for (name, entry) in files {
             options::refuse_from_file(name)
                 .map_err(|e| refused("kafka.options_files", e, entry))?;
+            if entry.text.is_empty() {
+                let (key, hint) =
+                    (format!("kafka.options_files.{name}"), "name the file that holds it");
+                return Err(wrong_at(&entry.origin, key, "is empty", hint));
+            }
         }
         let given = self.map("kafka.options")?;
         for (name, entry) in given {

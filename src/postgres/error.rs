@@ -287,6 +287,12 @@ pub enum Error {
         /// The slot.
         slot: String,
     },
+    /// Something listens there and speaks another protocol.
+    #[error("what listens at {endpoint} does not answer as PostgreSQL does")]
+    NotPostgres {
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// The stream has text that the server cannot write as UTF-8. Its words quote the text.
     #[error(
         "a row has text that PostgreSQL cannot convert from the encoding of database {database:?} to UTF-8"
@@ -364,6 +370,10 @@ impl Error {
                 Error::SlotInvalidated { slot: config.slot.clone(), reason: message }
             }
             sqlstate::CONFIGURATION_LIMIT_EXCEEDED => Error::SlotsExhausted { endpoint, message },
+            // As poolers say it; PostgreSQL would not call it a violation.
+            sqlstate::PROTOCOL_VIOLATION if message.contains("startup parameter") => {
+                Error::Protocol(message)
+            }
             code if code.starts_with(sqlstate::CONNECTION_EXCEPTION_CLASS) => {
                 Error::ConnectionLost { endpoint, reason: message }
             }

@@ -262,7 +262,15 @@ fn connect_error(error: &tokio_postgres::Error, context: Context<'_>) -> Error {
     if let Some(refused) = alert.and_then(|alert| TlsError::from_alert(alert, &endpoint)) {
         return refused.into();
     }
+    if is_of_another_protocol(&reason) {
+        return Error::NotPostgres { endpoint };
+    }
     Error::Unreachable { endpoint, source: io::Error::other(reason) }
+}
+
+/// What the library says of the answer of a web server or the like. There are no kinds for it.
+fn is_of_another_protocol(reason: &str) -> bool {
+    reason.starts_with("unknown message tag") || reason == "bytes remaining on stream"
 }
 
 fn query_error(error: &tokio_postgres::Error, context: Context<'_>) -> Error {

@@ -2,6 +2,8 @@
 
 /// A connection could not be kept: class 08.
 pub const CONNECTION_EXCEPTION_CLASS: &str = "08";
+/// What was sent is not the protocol.
+pub const PROTOCOL_VIOLATION: &str = "08P01";
 /// Bytes that are not of the encoding that the database has.
 pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
 /// A character that the client's encoding lacks.

@@ -20,6 +20,7 @@ mod origin;
 mod outage;
 mod partitions;
 mod refusal;
+mod refusals;
 mod renames;
 mod secrets;
 mod secure;

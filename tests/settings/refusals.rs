@@ -84,6 +84,7 @@ another partitioner         | [kafka] options = { partitioner = "random" }      
 an end to retries           | [kafka] options = { retries = "3" }                  | 78   | kafka.options.retries is refused                      | leave it out
 many requests in flight     | [kafka] options = { "max.in.flight" = "10" }         | 78   | kafka.options.max.in.flight is refused                | a number from 1 to 5
 a pretended Kafka           | [kafka] options = { "test.mock.num.brokers" = "3" }  | 78   | kafka.options.test.mock.num.brokers is refused        | set kafka.brokers
+a file without a name       | [kafka] options_files = { "sasl.password" = "" }     | 78   | kafka.options_files.sasl.password is empty            | name the file that holds it
 a number for a file         | [kafka] options_files = { "sasl.password" = 1 }      | 78   | entry "sasl.password" is of type integer, not a text  | /run/secrets/kafka
 an address of others        | [http] listen = "192.0.2.1:80"                       | 78   | 192.0.2.1:80 is not an address of this machine        | 0.0.0.0:9464
 a password file missing     | [postgres] password_file = "/nowhere"                | 78   | the password file /nowhere cannot be used             | this process may read

@@ -27,6 +27,7 @@ impl Error {
             | Error::RightsMissing { .. } => FaultKind::Rights,
             Error::Unreachable { .. }
             | Error::ConnectionLost { .. }
+            | Error::NotPostgres { .. }
             | Error::NotReady { .. }
             | Error::TooManyConnections { .. }
             | Error::Standby { .. }
@@ -62,6 +63,9 @@ impl Error {
                 .into(),
             Error::Unreachable { .. } => "check postgres.url, and that the server runs and \
                 listens there (listen_addresses, port, firewall)"
+                .into(),
+            Error::NotPostgres { .. } => "check host and port in postgres.url: another program \
+                listens there"
                 .into(),
             Error::ConnectionLost { .. } => "the server's log says why; nothing is lost, the slot \
                 keeps its place"
