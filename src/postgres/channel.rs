@@ -194,7 +194,7 @@ async fn ask(transport: &mut Box<dyn Transport>, conninfo: &ConnInfo) -> Result<
         (_, b'S' | b'N') => Err(TlsError::NotTls { endpoint: conninfo.endpoint() }.into()),
         // Its words are anybody's at this point. A server that cannot start a process says so.
         (_, b'E') => Err(broken(io::Error::other("the server answered with an error"))),
-        _ => Err(Error::Protocol("no answer to the request for TLS".into())),
+        _ => Err(Error::NotPostgres { endpoint: conninfo.endpoint() }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which fault each answer of PostgreSQL becomes.
 
 use super::*;
-use crate::fault::FaultKind;
+use crate::{fault::FaultKind, postgres::Config};
 
 fn config() -> Config {
     Config {
@@ -19,7 +19,9 @@ fn answered(code: &str, message: &str) -> Error {
 
 #[test]
 fn each_sqlstate_becomes_its_fault() {
-    use FaultKind::{Postgres, Publication, Rights, Settings, Slot, SlotBusy};
+    use FaultKind::{
+        Postgres, Protocol, Publication, Rights, Settings, Slot, SlotBusy, Unroutable,
+    };
     for (code, message, kind, words) in [
         ("28P01", "password authentication failed", Rights, "does not let \"shop\""),
         ("28000", "no pg_hba.conf entry for host", Rights, "does not admit \"shop\""),
@@ -32,6 +34,10 @@ fn each_sqlstate_becomes_its_fault() {
         ("57P01", "terminating connection", Postgres, "terminating connection"),
         ("57P02", "terminating connection", Postgres, "ended"),
         ("57P03", "the database system is starting up", Postgres, "starting up"),
+        ("22021", "invalid byte sequence for encoding \"UTF8\": 0xff", Unroutable, "to UTF-8"),
+        ("22P05", "character with byte sequence 0xf9", Unroutable, "database \"orders\""),
+        ("08P01", "unsupported startup parameter: options", Protocol, "startup parameter"),
+        ("08P01", "invalid message format", Postgres, "invalid message format"),
         ("08006", "connection failure", Postgres, "connection failure"),
         ("XX000", "boom", Postgres, "XX000"),
         ("57014", "canceling statement", Postgres, "57014"),
