@@ -33,6 +33,11 @@ trap 'rm -rf "$log" ${copy:+"$copy"}' EXIT
 # what lies below a folder that only root may enter is copied to where everybody gets.
 find_programs() {
     bin=$PWD/target/postgres/$1/bin
+    if [[ ! -x $bin/postgres ]]; then
+        echo "error: there is no PostgreSQL $1 among what was fetched" >&2
+        echo "hint: MAJORS takes of ${available//$'\n'/ }" >&2
+        exit 1
+    fi
     if ((EUID != 0)) || setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$bin/postgres"; then
         return
     fi
