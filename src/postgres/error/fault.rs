@@ -95,6 +95,12 @@ impl Error {
                 PostgreSQL"
                 .into(),
             Error::Standby { .. } => "point postgres.url at the primary".into(),
+            _ => self.table_hint(),
+        }
+    }
+
+    fn table_hint(&self) -> String {
+        match self {
             Error::TableMissing { .. } => "set outbox.table, or create it with `postrider init \
                 --create-table`"
                 .into(),
