@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{
     Config, Context, Error, TlsError,
     channel::{self, Route, Security},
-    login,
+    login, password,
     wire::Wire,
 };
 use crate::wal::Lsn;
@@ -42,9 +42,11 @@ impl ReplicationConnection {
     /// # Errors
     /// What the way to the server or the server answers.
     pub async fn connect(config: &Config) -> Result<ReplicationConnection, Error> {
+        // Before all else: a file that cannot be used is told whether or not the server answers.
+        let password = password(config)?;
         let mut route = Route::of(&config.conninfo);
         loop {
-            match login::log_in(route.open().await?, config).await {
+            match login::log_in(route.open().await?, config, password.clone()).await {
                 Err(error) => route.refused(error)?,
                 Ok(mut connection) => {
                     connection.take_bytes_as_they_are().await?;

@@ -23,7 +23,6 @@ use super::{
     Config, ConnInfo, Error, ReplicationConnection, TlsError,
     channel::{Channel, Security},
     conninfo::ChannelBinding,
-    password,
     wire::Wire,
 };
 
@@ -41,14 +40,14 @@ const FIXED_PARAMETERS: [(&str, &str); 7] = [
 
 const DOING: &str = "open a replication connection";
 
-/// Logs in over `channel`; the password is read anew each time.
+/// Logs in over `channel`, with `password` if the server asks for one.
 pub(super) async fn log_in(
     channel: Channel,
     config: &Config,
+    password: Option<SecretString>,
 ) -> Result<ReplicationConnection, Error> {
     let mut login = pgwire::api::client::Config::new();
     login.user(config.conninfo.user());
-    let password = password(config)?;
     if let Some(password) = &password {
         login.password(password.expose_secret());
     }

@@ -4,7 +4,7 @@ mod established;
 
 use std::{future::Future, io, time::Duration};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{
     Row,
@@ -16,6 +16,7 @@ use super::{
     Config, ConnInfo, Context, Error, TlsError,
     channel::{self, Channel, Route, Security},
     conninfo::ChannelBinding,
+    password,
 };
 use established::{Established, Secured};
 
@@ -48,9 +49,11 @@ impl SqlClient {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(config: &Config) -> Result<SqlClient, Error> {
+        // Before all else: a file that cannot be used is told whether or not the server answers.
+        let password = password(config)?;
         let mut route = Route::of(&config.conninfo);
         loop {
-            match log_in(route.open().await?, config).await {
+            match log_in(route.open().await?, config, password.as_ref()).await {
                 Err(error) => route.refused(error)?,
                 connected => return connected,
             }
@@ -182,9 +185,16 @@ where
     }
 }
 
-async fn log_in(channel: Channel, config: &Config) -> Result<SqlClient, Error> {
+async fn log_in(
+    channel: Channel,
+    config: &Config,
+    password: Option<&SecretString>,
+) -> Result<SqlClient, Error> {
     let tls = channel.security.label();
-    let client_config = client_config(config, &channel.security)?;
+    let mut client_config = client_config(config, &channel.security);
+    if let Some(password) = password {
+        client_config.password(password.expose_secret());
+    }
     let context = Context { config, doing: "open an SQL connection" };
     let limit = config.conninfo.connect_timeout();
     let connected = client_config.connect_raw(Secured::from(channel), Established);
@@ -205,7 +215,7 @@ async fn log_in(channel: Channel, config: &Config) -> Result<SqlClient, Error> {
     Ok(SqlClient { client, config, answer_timeout, tls, connection })
 }
 
-fn client_config(config: &Config, security: &Security) -> Result<tokio_postgres::Config, Error> {
+fn client_config(config: &Config, security: &Security) -> tokio_postgres::Config {
     let conninfo = &config.conninfo;
     let mut client = tokio_postgres::Config::new();
     client
@@ -225,10 +235,7 @@ fn client_config(config: &Config, security: &Security) -> Result<tokio_postgres:
             client.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct)
         }
     };
-    if let Some(password) = super::password(config)? {
-        client.password(password.expose_secret());
-    }
-    Ok(client)
+    client
 }
 
 /// The user's options come last and win.

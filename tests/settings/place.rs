@@ -3,9 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
+
+/// No refusal takes this long.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const URL: &str = "url = \"postgres://shop@db/shop\"";
 pub(crate) const BROKERS: &str = "brokers = \"localhost:9092\"";
@@ -42,14 +47,34 @@ impl Place {
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
+    /// What a command says that has to end by itself: one that tries on is ended by SIGKILL.
     pub(crate) fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_postrider"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_postrider"))
             .args(args)
             .env_clear()
             .envs(variables.iter().copied())
             .current_dir(&self.0)
-            .output()
-            .expect("the binary runs")
+            .stdin(Stdio::null())
+            .stdout(self.create("stdout"))
+            .stderr(self.create("stderr"))
+            .spawn()
+            .expect("the binary runs");
+        let limit = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            if Instant::now() > limit {
+                child.kill().expect("a child of ours");
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let read = |name| fs::read(self.0.join(name)).expect("a file that was just made");
+        Output { status, stdout: read("stdout"), stderr: read("stderr") }
+    }
+
+    fn create(&self, name: &str) -> fs::File {
+        fs::File::create(self.0.join(name)).expect("a file in a directory of ours")
     }
 
     /// Stdout of a command that must succeed.
