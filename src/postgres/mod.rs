@@ -8,6 +8,7 @@
 //! - [`lag`]: how far the slot is behind.
 //! - [`setup`]: what `postrider init` creates.
 //! - [`TlsError`]: why TLS is not spoken as the connection string asks.
+//! - [`survey`]: what `postrider check` asks beyond the facts.
 //! - [`Error`]: what PostgreSQL or the way to it can answer, each with its remedy.
 
 mod channel;
@@ -25,6 +26,7 @@ mod socket;
 mod sql;
 pub mod sqlstate;
 mod stream;
+pub mod survey;
 mod tls;
 mod wire;
 

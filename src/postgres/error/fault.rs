@@ -6,6 +6,9 @@ use crate::{
     postgres::quote,
 };
 
+/// What the SQL client is doing when the server judges whether the role may connect.
+const SQL_CONNECTION: &str = "open an SQL connection";
+
 impl Error {
     /// What a person needs to hear.
     pub fn fault(&self) -> Fault {
@@ -83,11 +86,7 @@ impl Error {
                  also sslcert and sslkey"
             ),
             Error::Tls(error) => error.hint(),
-            Error::RightsMissing { user, .. } => format!(
-                "as a superuser: ALTER ROLE {} REPLICATION; `postrider init` needs more, so let the \
-                 table's owner run what `postrider init --print` prints",
-                quote::name(user)
-            ),
+            Error::RightsMissing { user, doing, .. } => rights_hint(user, doing),
             Error::DatabaseMissing { .. } => "name the database that holds the outbox in \
                 postgres.url"
                 .into(),
@@ -184,4 +183,15 @@ impl Error {
             _ => "it is tried again; the server's log may say more".into(),
         }
     }
+}
+
+fn rights_hint(user: &str, doing: &str) -> String {
+    let user = quote::name(user);
+    if doing == SQL_CONNECTION {
+        return format!("as a superuser: GRANT CONNECT ON DATABASE … TO {user}");
+    }
+    format!(
+        "as a superuser: ALTER ROLE {user} REPLICATION; `postrider init` needs more, so let the \
+         table's owner run what `postrider init --print` prints"
+    )
 }
