@@ -7,6 +7,8 @@
 //!  Delivery ◄─ Producer::next_delivery ◄─ delivery callback, served by Producer::serve
 //! ```
 //!
+//! [`inspect`] asks a cluster about itself for `postrider check`; no record goes that way.
+//!
 //! This edge has never heard of the replication stream: it carries a [`crate::ack::Ticket`] from
 //! the sending to the acknowledgement and gives it back.
 
@@ -18,6 +20,7 @@ mod credentials;
 mod error;
 mod flights;
 mod gate;
+pub mod inspect;
 mod known;
 mod lookup;
 mod murmur2;
