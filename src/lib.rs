@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! shell      main → cli → config
-//! assembly   publisher (session, supervisor) · demo
+//! assembly   publisher (session, supervisor) · check · demo
 //! edges      postgres · kafka · observe            edges never import each other
 //! pure       publisher::engine → outbox, ack → wal no async, clock, log, randomness or I/O
 //! ```
@@ -17,6 +17,7 @@
 //! [`outbox`], [`ack`], then [`publisher`].
 
 pub mod ack;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod demo;

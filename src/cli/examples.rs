@@ -5,6 +5,7 @@ Examples:
   postrider demo                                  # see it work, with nothing set up
   postrider settings --example > postrider.toml   # then fill in url and brokers
   postrider init --create-table                   # outbox table, publication, slot
+  postrider check                                 # is all as it should be?
   postrider run";
 
 pub(super) const MANUAL: &str = "\
@@ -12,6 +13,7 @@ Examples:
   postrider demo                                  # see it work, with nothing set up
   postrider settings --example > postrider.toml   # then fill in url and brokers
   postrider init --create-table                   # outbox table, publication, slot
+  postrider check                                 # is all as it should be?
   postrider run
 
   # in your service, in the transaction that changes the business data
@@ -46,6 +48,18 @@ Examples:
   postrider init --create-table --print | less    # look first
   postrider init --create-table
   postrider init --print | psql -d shop           # as a person with more rights";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  postrider check
+  postrider check --topic outbox.event.order --topic outbox.event.refund
+  postrider check --json | jq '.lines[] | select(.state != \"ok\")'
+
+It changes nothing and needs the rights of run. With SELECT on the table it finds the topics by
+itself; with DescribeConfigs on the topics it reads their settings.
+
+Exit code: 0 nothing is a fault; 1 something is; 69 a server cannot be reached; 77 PostgreSQL or
+Kafka does not let us in; 78 settings are wrong.";
 
 pub(super) const SETTINGS: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! The commands: arguments in, one exit code out, and for each failure one sentence with a hint.
 
+mod check;
 mod demo;
 mod examples;
 mod init;
@@ -56,6 +57,16 @@ enum Command {
         #[arg(long)]
         create_table: bool,
     },
+    /// Look at PostgreSQL, table, slot, rights, Kafka and topics; exit code 1 when something is wrong
+    #[command(after_help = examples::CHECK)]
+    Check {
+        /// A topic to examine, instead of those that the rows now in the table go to; repeatable
+        #[arg(long, value_name = "NAME")]
+        topic: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the effective settings and where each came from; secrets are hidden
     #[command(after_help = examples::SETTINGS)]
     Settings {
@@ -90,6 +101,8 @@ enum Answer {
     Yes,
     /// It found what should not be.
     No,
+    /// It could not look, and has said why; the exit code of what kept it from looking.
+    Unseen(u8),
     /// A person ended it: 128 and the signal's number, as shells have it.
     Interrupted,
 }
@@ -99,6 +112,7 @@ impl Answer {
         match self {
             Answer::Yes => 0,
             Answer::No => 1,
+            Answer::Unseen(code) => code,
             Answer::Interrupted => 130,
         }
     }
@@ -134,6 +148,7 @@ impl Cli {
         match self.command {
             Command::Run { exit_on_fault } => run::run(config()?, exit_on_fault)?,
             Command::Init { print, create_table } => init::run(&config()?, print, create_table)?,
+            Command::Check { topic, json } => return check::run(&config()?, &topic, json),
             Command::Settings { example: true, .. } => settings::example()?,
             Command::Settings { json, .. } => settings::run(self.config.as_deref(), json)?,
             Command::Demo(options) => return demo::run(options),

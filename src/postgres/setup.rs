@@ -143,7 +143,7 @@ async fn create_slot(client: &mut SqlClient, config: &Config, doing: &str) -> Re
 }
 
 /// A publication that delivers the table, compared with the one that init creates.
-fn difference(publication: &PublicationFacts, facts: &Facts) -> State {
+pub(crate) fn difference(publication: &PublicationFacts, facts: &Facts) -> State {
     let name = quote::name(&facts.names.publication);
     if publication.others {
         return State::Differs {

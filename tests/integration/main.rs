@@ -7,6 +7,11 @@
 #![allow(clippy::unwrap_used, reason = "all of it is test code, also outside #[test]")]
 
 mod alters;
+mod check_kafka;
+mod check_postgres;
+mod check_secure;
+mod check_slot;
+mod check_table;
 mod columns;
 mod crash;
 mod delivery;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Layer and what it may import besides itself. Design, section 3; a new arrow is a decision.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("fault", &[]),
     ("wal", &[]),
     ("outbox", &["wal", "fault"]),
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("kafka", &["outbox", "ack", "fault"]),
     ("observe", &["wal", "fault"]),
     ("publisher", &["postgres", "kafka", "observe", "outbox", "ack", "wal", "fault"]),
+    ("check", &["postgres", "kafka", "outbox", "wal", "fault"]),
     ("config", &["publisher", "postgres", "kafka", "observe", "outbox", "fault"]),
     // It runs the built binary as anybody does and knows nothing of its inside.
     ("demo", &["fault"]),
@@ -25,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "cli",
         &[
             "config",
+            "check",
             "demo",
             "publisher",
             "postgres",
@@ -149,6 +151,7 @@ mod tests {
             ("src/kafka/x.rs", "super::super::wal::Lsn", "kafka may not import wal"),
             ("src/observe/x.rs", "crate::publisher::Session", "observe may not import publisher"),
             ("src/publisher/x.rs", "crate::config::Config", "publisher may not import config"),
+            ("src/check/x.rs", "crate::publisher::Session", "check may not import publisher"),
             ("src/config/x.rs", "crate::cli::run", "config may not import cli"),
             ("src/fault.rs", "crate::wal::Lsn", "fault may not import wal"),
             ("src/main.rs", "postrider::publisher::run", "main may not import publisher"),

@@ -1,0 +1,77 @@
+//! Publication and slot: tests by tables of facts.
+
+use super::*;
+use crate::check::report::State::{self, Fault, Ok as Fine, Warning};
+
+fn slot() -> SlotFacts {
+    SlotFacts {
+        plugin: Some("pgoutput".into()),
+        database: Some("shop".into()),
+        active: false,
+        active_pid: None,
+        restart_lsn: Some(Lsn::new(1000)),
+        confirmed_flush_lsn: Some(Lsn::new(2000)),
+        wal_status: WalStatus::Reserved,
+        safe_wal_size: None,
+        temporary: false,
+        two_phase: false,
+        invalidation: None,
+    }
+}
+
+#[track_caller]
+fn assert_line(line: &Line, state: State, part: &str) {
+    assert_eq!(line.state, state, "{line:?}");
+    assert!(line.sentence.contains(part), "{line:?}");
+    assert_eq!(line.hint.is_some(), state != Fine, "{line:?}");
+}
+
+#[test]
+fn a_slot_is_free_or_in_use_by_a_publisher_of_ours() {
+    let active = SlotFacts { active: true, active_pid: Some(7), ..slot() };
+    let reader =
+        |name: Option<&str>| Reader { application: name.map(str::to_owned), failover: None };
+    assert_line(&used_by("s", &slot(), &reader(None), "postrider"), Fine, "nobody");
+    let ours = used_by("s", &active, &reader(Some("postrider")), "postrider");
+    assert_line(&ours, Fine, "\"postrider\", process 7");
+    let other = used_by("s", &active, &reader(Some("psql")), "postrider");
+    assert_line(&other, Warning, "\"psql\", process 7");
+    assert_line(&used_by("s", &active, &reader(None), "postrider"), Warning, "another role");
+}
+
+#[test]
+fn a_slot_that_keeps_much_or_is_about_to_be_lost_is_told() {
+    const GIB: i64 = 1024 * 1024 * 1024;
+    let at = |bytes: i64| Lsn::new(1000 + bytes.unsigned_abs());
+    let with = |active, safe_wal_size, wal_status| SlotFacts {
+        active,
+        safe_wal_size,
+        wal_status,
+        ..slot()
+    };
+    let (reserved, extended) = (WalStatus::Reserved, WalStatus::Extended);
+    for (slot, bytes, state, part) in [
+        (with(false, None, reserved), 5000, Fine, "4.9 KiB of WAL kept"),
+        (with(false, None, extended), GIB, Warning, "nobody reads it"),
+        (with(true, None, extended), GIB, Fine, "1 GiB of WAL kept"),
+        (with(true, Some(GIB), extended), GIB, Fine, "lost after 1 GiB more"),
+        (with(true, Some(GIB / 4), extended), GIB, Warning, "lost after 256 MiB more"),
+        (with(true, Some(-1), WalStatus::Unreserved), GIB, Fault, "next checkpoint"),
+    ] {
+        assert_line(&kept("s", &slot, at(bytes)), state, part);
+    }
+}
+
+#[test]
+fn where_there_are_standbys_the_slot_should_be_kept_on_them() {
+    let reader = |failover| Reader { application: None, failover };
+    for (on, standbys, version, state, part) in [
+        (None, false, 150_018, Fine, "no standby"),
+        (Some(false), false, 170_011, Fine, "no standby"),
+        (Some(true), true, 170_011, Fine, "kept on standbys"),
+        (Some(false), true, 170_011, Warning, "is not kept on standbys"),
+        (None, true, 150_018, Warning, "this PostgreSQL does not keep"),
+    ] {
+        assert_line(&failover("s", &reader(on), standbys, version), state, part);
+    }
+}
