@@ -21,7 +21,8 @@ fn settings() -> Config {
 }
 
 fn table(columns: &[(&str, u32)]) -> TableFacts {
-    let column = |(name, type_oid): &(&str, u32)| ColumnFacts {
+    let column = |(number, (name, type_oid)): (i16, &(&str, u32))| ColumnFacts {
+        number,
         name: (*name).to_owned(),
         type_oid: *type_oid,
         type_name: "any".into(),
@@ -31,7 +32,7 @@ fn table(columns: &[(&str, u32)]) -> TableFacts {
         oid: 1,
         kind: TableKind::Table,
         persistence: Persistence::Permanent,
-        columns: columns.iter().map(column).collect(),
+        columns: (1..).zip(columns).map(column).collect(),
         below: Vec::new(),
     }
 }

@@ -47,11 +47,17 @@ FROM pg_catalog.pg_class AS class
 JOIN pg_catalog.pg_namespace AS schema ON schema.oid = class.relnamespace
 WHERE schema.nspname = $1 AND class.relname = $2";
 
+/// Those in the WAL: PostgreSQL 18 has publications that send stored generated columns.
 const COLUMNS: &str = "
 SELECT attnum AS number, attname::text AS name, atttypid AS type_oid, attnotnull AS not_null,
        pg_catalog.format_type(atttypid, NULL) AS type_name
 FROM pg_catalog.pg_attribute
-WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+  AND (attgenerated = ''
+       OR (attgenerated = 's'
+           AND EXISTS (SELECT FROM pg_catalog.pg_publication AS publication
+                       WHERE publication.pubname = $2
+                         AND pg_catalog.to_jsonb(publication) ->> 'pubgencols' = 's')))
 ORDER BY attnum";
 
 /// pg_partition_tree knows partitions only, and waits for whoever alters one of them.
@@ -188,7 +194,7 @@ async fn table(
         return Ok(None);
     };
     let oid: u32 = column(&row, "oid")?;
-    let columns = client.query(doing, COLUMNS, &[&oid]).await?;
+    let columns = client.query(doing, COLUMNS, &[&oid, &publication]).await?;
     let below = client.query(doing, BELOW, &[&oid, &publication]).await?;
     Ok(Some(TableFacts {
         oid,
