@@ -220,7 +220,7 @@ fn what_is_no_answer_to_a_request_for_tls_is_told_apart_and_nothing_is_said_in_t
         (Says::InHandshake(b"\x15\x03\x03\0\x02\x02\x28"), "prefer", 78, "speaks no TLS that we"),
         (Says::AtOnce(ERROR), "require", 69, "answered with an error"),
         (Says::AtOnce(ERROR), "prefer", 69, "answered with an error"),
-        (Says::AtOnce(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "prefer", 76, "request for TLS"),
+        (Says::AtOnce(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "prefer", 69, "as PostgreSQL does"),
         (Says::Nothing, "prefer", 69, "closed the connection when asked for TLS"),
         (Says::Silence, "prefer", 69, "no answer within 1 s"),
         (Says::InHandshake(b""), "prefer", 69, "no answer within 1 s"),
