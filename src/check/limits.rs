@@ -27,9 +27,10 @@ const SHORT_IDLE: Duration = Duration::from_secs(3600);
 pub(super) fn judge(facts: &Facts, survey: &Survey) -> Vec<Line> {
     let slot_exists = facts.slot.is_some();
     let reads = facts.slot.as_ref().is_some_and(|slot| slot.active);
+    let most = |setting| survey.number(setting).unwrap_or(0);
     let mut lines = vec![
-        slots(&survey.load, survey.number("max_replication_slots").unwrap_or(0), slot_exists),
-        walsenders(&survey.load, survey.number("max_wal_senders").unwrap_or(0), reads),
+        Stock::slots(&survey.load, most("max_replication_slots")).line(slot_exists),
+        Stock::walsenders(&survey.load, most("max_wal_senders")).line(reads),
         keep_size(survey.number("max_slot_wal_keep_size").unwrap_or(-1)),
         sender_timeout(facts.server.wal_sender_timeout),
     ];
@@ -38,35 +39,49 @@ pub(super) fn judge(facts: &Facts, survey: &Survey) -> Vec<Line> {
     lines
 }
 
-fn slots(load: &Load, most: i64, ours_exists: bool) -> Line {
-    let used = load.slots;
-    let sentence = format!("{used} of {most} replication slots in use");
-    let name = "replication_slots";
-    match (ours_exists, used >= most) {
-        (true, _) => Line::ok(HERE, name, format!("{sentence}, ours among them")),
-        (false, false) => Line::ok(HERE, name, sentence),
-        (false, true) => Line::fault(
-            HERE,
-            name,
-            format!("{sentence}, so there is none left for ours"),
-            "drop slots that nobody uses, or raise max_replication_slots and restart PostgreSQL",
-        ),
-    }
+/// Something of which the server has only so many: is one left for us, or one ours already?
+struct Stock {
+    name: &'static str,
+    what: &'static str,
+    used: i64,
+    most: i64,
+    remedy: &'static str,
 }
 
-fn walsenders(load: &Load, most: i64, ours_runs: bool) -> Line {
-    let used = load.walsenders;
-    let sentence = format!("{used} of {most} walsenders in use");
-    let name = "walsenders";
-    match (ours_runs, used >= most) {
-        (true, _) => Line::ok(HERE, name, format!("{sentence}, ours among them")),
-        (false, false) => Line::ok(HERE, name, sentence),
-        (false, true) => Line::fault(
-            HERE,
-            name,
-            format!("{sentence}, so there is none left for ours"),
-            "raise max_wal_senders and restart PostgreSQL, or end other replication connections",
-        ),
+impl Stock {
+    fn slots(load: &Load, most: i64) -> Stock {
+        Stock {
+            name: "replication_slots",
+            what: "replication slots",
+            used: load.slots,
+            most,
+            remedy: "drop slots that nobody uses, or raise max_replication_slots and restart \
+                     PostgreSQL",
+        }
+    }
+
+    fn walsenders(load: &Load, most: i64) -> Stock {
+        Stock {
+            name: "walsenders",
+            what: "walsenders",
+            used: load.walsenders,
+            most,
+            remedy: "raise max_wal_senders and restart PostgreSQL, or end other replication \
+                     connections",
+        }
+    }
+
+    fn line(&self, ours_is_there: bool) -> Line {
+        let Stock { name, what, used, most, remedy } = self;
+        let sentence = format!("{used} of {most} {what} in use");
+        match (ours_is_there, used >= most) {
+            (true, _) => Line::ok(HERE, name, format!("{sentence}, ours among them")),
+            (false, false) => Line::ok(HERE, name, sentence),
+            (false, true) => {
+                let sentence = format!("{sentence}, so there is none left for ours");
+                Line::fault(HERE, name, sentence, *remedy)
+            }
+        }
     }
 }
 
@@ -169,12 +184,12 @@ mod tests {
     fn slots_and_walsenders_matter_only_when_we_need_another_one() {
         let load = Load { slots: 10, walsenders: 10, ..Load::default() };
         assert_each(vec![
-            (slots(&load, 11, false), Fine),
-            (slots(&load, 10, false), Fault),
-            (slots(&load, 10, true), Fine),
-            (walsenders(&load, 11, false), Fine),
-            (walsenders(&load, 10, false), Fault),
-            (walsenders(&load, 10, true), Fine),
+            (Stock::slots(&load, 11).line(false), Fine),
+            (Stock::slots(&load, 10).line(false), Fault),
+            (Stock::slots(&load, 10).line(true), Fine),
+            (Stock::walsenders(&load, 11).line(false), Fine),
+            (Stock::walsenders(&load, 10).line(false), Fault),
+            (Stock::walsenders(&load, 10).line(true), Fine),
         ]);
     }
 
