@@ -17,8 +17,8 @@ pub struct CatalogColumn {
 ///
 /// WAL is decoded with the names of its time, and a Relation message does not tell numbers. But a
 /// column of today existed whenever one with a higher number did. So what follows number 5 in the
-/// message is number 6, if there is a number 6 today; where 6 was dropped, nothing can be said up
-/// to the next column that still has its name.
+/// message is number 6, if there is a number 6 today. Behind the first column of which that cannot
+/// be said, only names count: one that has its name may have been dropped and added again.
 pub(super) fn by_todays_names<'a>(
     relation: &Relation<'a>,
     today: &'a [CatalogColumn],
@@ -35,7 +35,8 @@ pub(super) fn by_todays_names<'a>(
         if let Some(now) = here.filter(is_renamed) {
             column.name = &now.name;
         }
-        expected = same.or(here).map(|now| now.number + 1);
+        let number = same.or(here).map(|now| now.number);
+        expected = expected.filter(|expected| number == Some(*expected)).map(|number| number + 1);
     }
     named
 }
@@ -83,8 +84,18 @@ mod tests {
         become_(
             &[("id", INT4), ("key", TEXT), ("payload", JSONB), ("tenant", TEXT)],
             &now,
-            &["id", "key", "payload", "site"],
+            &["id", "key", "payload", "tenant"],
         );
+    }
+
+    #[test]
+    fn a_column_that_was_dropped_and_added_again_is_no_landmark() {
+        let now = [(1, "id", INT4), (4, "payload", JSONB), (5, "kind", TEXT), (6, "tenant", TEXT)];
+        let then = [("id", INT4), ("kind", TEXT), ("note", TEXT), ("payload", JSONB)];
+        become_(&then, &now, &["id", "kind", "note", "payload"]);
+        let now = [(1, "id", INT4), (2, "payload", JSONB), (5, "kind", TEXT), (6, "tenant", TEXT)];
+        let then = [("id", INT4), ("payload", JSONB), ("kind", TEXT), ("note", TEXT)];
+        become_(&then, &now, &["id", "payload", "kind", "note"]);
     }
 
     #[test]
