@@ -11,7 +11,7 @@ help: ## this list
 demo: ## the whole story on this machine in about a minute; brings what it needs
 	@scripts/setup.sh demo
 	@cargo build --release --locked
-	@target/release/postrider demo $(DEMO)
+	@target/release/postrider demo $(if $(POSTRIDER_TEST_PG_BIN),--postgres-bin $(POSTRIDER_TEST_PG_BIN)) $(DEMO)
 
 build: ## the release binary, target/release/postrider, and its man pages beside it
 	@scripts/setup.sh build

@@ -94,13 +94,25 @@ first_known_to_apt() {
     done
 }
 
+# Debian's package would make a cluster and start it at every boot; only the programs are wanted. Where
+# somebody uses PostgreSQL already, nothing is changed.
+no_cluster_of_its_own() {
+    local folder=/etc/postgresql-common/createcluster.d
+    [[ ! -d /etc/postgresql && ! -e $folder ]] || return 0
+    as_root mkdir -p "$folder"
+    echo "create_main_cluster = false" | as_root tee "$folder/programs-only.conf" >/dev/null
+}
+
 install_by_apt() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     local packages=(ca-certificates) need
     for need in "$@"; do
         case $need in
         compiler) packages+=(build-essential pkg-config libssl-dev zlib1g-dev) ;;
-        postgres) packages+=(postgresql) ;;
+        postgres)
+            no_cluster_of_its_own
+            packages+=(postgresql)
+            ;;
         java)
             # Ubuntu 22.04's default is older than Kafka needs.
             packages+=("$(first_known_to_apt openjdk-{17,21,25}-jre-headless default-jre-headless)")

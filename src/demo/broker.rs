@@ -73,27 +73,42 @@ impl Broker {
         })
     }
 
-    /// A real Kafka; creates a topic of its own there.
-    pub(super) async fn real(address: &str) -> Result<Broker, Error> {
+    /// A real Kafka, and the name of a topic that is not made yet.
+    pub(super) fn real(address: &str) -> Result<Broker, Error> {
         let failed = |error: rdkafka::error::KafkaError| Error::Kafka {
             brokers: address.to_owned(),
             doing: "be asked",
             reason: error.to_string(),
         };
-        let broker = Broker {
+        Ok(Broker {
             asker: client(address).create().map_err(failed)?,
             address: address.to_owned(),
             topic: format!("postrider-demo-{:08x}", fastrand::u32(..)),
             name: format!("Kafka at {address}"),
             mock: None,
-        };
-        let new = NewTopic::new(&broker.topic, PARTITIONS, TopicReplication::Fixed(-1));
+        })
+    }
+
+    /// Whether it answers. A mock cluster always does.
+    pub(super) fn must_answer(&self) -> Result<(), Error> {
+        match self.asker.fetch_metadata(None, PATIENCE / 2) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.error("be reached", &error)),
+        }
+    }
+
+    /// Makes the topic of a real Kafka.
+    pub(super) async fn create_topic(&self) -> Result<(), Error> {
+        if self.mock.is_some() {
+            return Ok(());
+        }
+        let new = NewTopic::new(&self.topic, PARTITIONS, TopicReplication::Fixed(-1));
         let doing = "create a topic";
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let results = broker.admin(doing)?.create_topics([&new], &options).await;
-        match results.map_err(|error| broker.error(doing, &error))?.into_iter().next() {
-            Some(Err((_, code))) => Err(broker.error(doing, &code)),
-            _ => Ok(broker),
+        let results = self.admin(doing)?.create_topics([&new], &options).await;
+        match results.map_err(|error| self.error(doing, &error))?.into_iter().next() {
+            Some(Err((_, code))) => Err(self.error(doing, &code)),
+            _ => Ok(()),
         }
     }
 

@@ -73,16 +73,16 @@ impl<'a> Cast<'a> {
         let version = text(&asked, "SELECT split_part(version(), ' ', 2)").await?;
         teller.tell(&format!("PostgreSQL {version} runs in {}", place.path.display()));
         teller.tell(&format!("{} has topic {}", broker.name, broker.topic));
-        Shop::found(&place.path).await?;
-        Points::found(&place.path).await?;
-        let points = Points::open(&place.path, broker)?;
+        Shop::found(&place.server).await?;
+        Points::found(&place.server).await?;
+        let points = Points::open(&place.server, broker)?;
         let doing = "make the publisher's role";
         let shop = session(&place, "shop").await?;
         shop.batch_execute(ROLE).await.map_err(postgres(doing))?;
         let publisher = Publisher::with_settings(&place, broker)?;
         publisher.init(&place).await?;
         teller.tell("postrider init has made the outbox table, the publication and the slot");
-        let shop = Shop::open(&place.path);
+        let shop = Shop::open(&place.server);
         teller.tell("the shop opens: four tills; every eighth payment fails and is rolled back");
         Ok((Cast { place, server, publisher, points, broker, teller }, shop))
     }
@@ -191,7 +191,7 @@ impl<'a> Cast<'a> {
 
 /// A session of the throw-away server's superuser.
 pub(super) async fn session(place: &Place, database: &str) -> Result<Client, Error> {
-    connect(&place.path, database).await.map_err(postgres("open a session"))
+    connect(&place.server, database).await.map_err(postgres("open a session"))
 }
 
 /// Where the slot stands.

@@ -16,6 +16,9 @@ pub enum Error {
     /// The path of a unix socket has about a hundred characters at most.
     #[error("the path {} is too long for a unix socket in it", .0.display())]
     LongPath(PathBuf),
+    /// A path that cannot stand in a connection string and in PostgreSQL's settings.
+    #[error("the folder for temporary files, {}, cannot be used: its path is not plain", .0.display())]
+    OddPath(PathBuf),
     /// A file or a process could not be made.
     #[error("cannot {doing}: {source}")]
     Machine {
@@ -70,8 +73,8 @@ impl Error {
                  --postgres-bin; `make demo` does it where it may",
             ),
             Error::NobodyElse => (FaultKind::Settings, "add one: useradd --system postgres"),
-            Error::LongPath(_) => {
-                (FaultKind::Settings, "run it with a shorter one: TMPDIR=/tmp postrider demo")
+            Error::LongPath(_) | Error::OddPath(_) => {
+                (FaultKind::Settings, "run it with another one: TMPDIR=/tmp postrider demo")
             }
             Error::Machine { .. } => (
                 FaultKind::Settings,

@@ -7,14 +7,13 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// Reads on stdin what there is to clear. The end of stdin means that the demo is gone, be it by
+/// Its argument is the directory; on stdin it reads which processes there are. The end of stdin means that the demo is gone, be it by
 /// kill -9: then it ends the processes and removes the directory.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
-pids= place=
+pids= place=$1
 while read -r what name; do
     case $what in
-        place) place=$name ;;
         started) pids="$pids $name" ;;
         ended) rest=; for p in $pids; do [ "$p" = "$name" ] || rest="$rest $p"; done; pids=$rest ;;
     esac
@@ -23,7 +22,7 @@ done
 for p in $pids; do kill -QUIT "$p"; done
 [ -z "$pids" ] || sleep 0.5
 for p in $pids; do kill -KILL "$p"; done
-[ -z "$place" ] || rm -rf "$place" || { sleep 1; rm -rf "$place"; }
+rm -rf -- "$place" || { sleep 1; rm -rf -- "$place"; }
 "#;
 
 /// The running shell. Dropping it lets it do its work and waits for that.
@@ -37,7 +36,8 @@ impl Janitor {
     /// Starts it, responsible for `place` from now on.
     pub(super) fn of(place: &Path) -> io::Result<Janitor> {
         let mut shell = Command::new("sh")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "janitor"])
+            .arg(place)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -45,9 +45,7 @@ impl Janitor {
             .process_group(0)
             .spawn()?;
         let orders = shell.stdin.take();
-        let janitor = Janitor { shell, orders };
-        janitor.tell(&format!("place {}", place.display()));
-        Ok(janitor)
+        Ok(Janitor { shell, orders })
     }
 
     /// A process that has to be ended if nobody else does it.

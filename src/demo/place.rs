@@ -1,8 +1,11 @@
 //! The demo's place: one directory for all it writes, and the children it starts there.
 
 use std::{
-    fs,
-    os::unix::fs::{DirBuilderExt as _, chown},
+    fs, io,
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{DirBuilderExt as _, chown},
+    },
     path::{Path, PathBuf},
     process::Stdio,
     rc::Rc,
@@ -22,29 +25,39 @@ use super::{
 /// A unix socket's path, `.s.PGSQL.5432` included, has to be shorter than this.
 const LONGEST_SOCKET: usize = 107;
 
+/// Where PostgreSQL is, in the place.
+const FOLDER: &str = "pg";
+
 /// How long a child that was told to end may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often another name is tried when somebody has the first.
+const TRIES: u32 = 16;
+
 /// The directory. It and all children are cleared away when the last owner is gone.
+///
+/// It is ours alone: what a server that runs as somebody else writes is in a folder below, so that
+/// nobody can put a link where we are about to write.
 pub(super) struct Place {
     pub(super) path: PathBuf,
+    /// The folder of PostgreSQL's data and socket.
+    pub(super) server: PathBuf,
     janitor: Rc<Janitor>,
 }
 
 impl Place {
-    /// Makes a fresh directory that `owner`, user and group, or else we alone can look into.
+    /// Makes a fresh directory, and a folder in it that `owner`, user and group, or else we alone
+    /// can look into.
     pub(super) fn new(owner: Option<(u32, u32)>) -> Result<Place, Error> {
-        let path = std::env::temp_dir().join(format!("postrider-demo-{}", std::process::id()));
-        if path.as_os_str().len() + "/.s.PGSQL.5432".len() >= LONGEST_SOCKET {
-            return Err(Error::LongPath(path));
-        }
-        let doing = || machine(format!("make the directory {}", path.display()));
-        fs::DirBuilder::new().mode(0o700).create(&path).map_err(doing())?;
+        let path = fresh(owner.is_some())?;
         let janitor = Janitor::of(&path).map_err(machine("start sh"))?;
+        let server = path.join(FOLDER);
+        let doing = || machine(format!("make the directory {}", server.display()));
+        fs::DirBuilder::new().mode(0o700).create(&server).map_err(doing())?;
         if let Some((user, group)) = owner {
-            chown(&path, Some(user), Some(group)).map_err(doing())?;
+            chown(&server, Some(user), Some(group)).map_err(doing())?;
         }
-        Ok(Place { janitor: Rc::new(janitor), path })
+        Ok(Place { path, server, janitor: Rc::new(janitor) })
     }
 
     /// Starts `command` in the place, its words in the file `log` there.
@@ -123,6 +136,33 @@ impl Drop for Running {
             self.janitor.ended(self.pid);
         }
     }
+}
+
+/// A directory with a name that nobody can have guessed. Others may pass through it where the server
+/// runs as somebody else.
+fn fresh(is_passed_through: bool) -> Result<PathBuf, Error> {
+    let parent = std::env::temp_dir();
+    let Ok(parent) = std::path::absolute(&parent) else { return Err(Error::OddPath(parent)) };
+    // It becomes part of a connection string, of TOML, and of PostgreSQL's list of directories.
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._/+@~".contains(b);
+    if !parent.as_os_str().as_bytes().iter().all(plain) {
+        return Err(Error::OddPath(parent));
+    }
+    for _ in 0..TRIES {
+        let path = parent.join(format!("postrider-demo-{:08x}", fastrand::u32(..)));
+        if path.join(FOLDER).as_os_str().len() + "/.s.PGSQL.5432".len() >= LONGEST_SOCKET {
+            return Err(Error::LongPath(path));
+        }
+        let mode = if is_passed_through { 0o711 } else { 0o700 };
+        match fs::DirBuilder::new().mode(mode).create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => {
+                let doing = format!("make the directory {}", path.display());
+                return made.map(|()| path).map_err(machine(doing));
+            }
+        }
+    }
+    Err(Error::OddPath(parent))
 }
 
 /// The last two lines of a log: an error and its hint, or whatever else it ended with.

@@ -36,7 +36,7 @@ impl Publisher {
              [kafka]\nbrokers = \"{}\"\n\n\
              [route]\ntopic = \"{}\"\n\n\
              [http]\nlisten = \"{http}\"\n",
-            place.path.display(),
+            place.server.display(),
             broker.address,
             broker.topic
         );
@@ -47,7 +47,7 @@ impl Publisher {
     /// `postrider init --create-table`, as the database's owner.
     pub(super) async fn init(&self, place: &Place) -> Result<(), Error> {
         let mut command = self.command(place, &["init", "--create-table"]);
-        let owner = format!("host={} user=postgres dbname=shop", place.path.display());
+        let owner = format!("host={} user=postgres dbname=shop", place.server.display());
         command.env("POSTRIDER_POSTGRES__URL", owner);
         place.run(command, "postrider init").await
     }

@@ -55,7 +55,7 @@ impl Server {
     pub(super) async fn create(&mut self, place: &Place) -> Result<(), Error> {
         let mut initdb = self.command(place, "initdb");
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
-        initdb.args(["--no-sync", "-D"]).arg(place.path.join("data"));
+        initdb.args(["--no-sync", "-D"]).arg(place.server.join("data"));
         place.run(initdb, "initdb").await?;
         self.start(place).await
     }
@@ -63,11 +63,11 @@ impl Server {
     /// Starts it and waits until it takes sessions.
     pub(super) async fn start(&mut self, place: &Place) -> Result<(), Error> {
         let mut command = self.command(place, "postgres");
-        command.arg("-D").arg(place.path.join("data")).arg("-k").arg(&place.path);
+        command.arg("-D").arg(place.server.join("data")).arg("-k").arg(&place.server);
         command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
         let mut running = place.start(command, "postgres")?;
         let limit = Instant::now() + START_LIMIT;
-        while connect(&place.path, "postgres").await.is_err() {
+        while connect(&place.server, "postgres").await.is_err() {
             if running.has_ended() {
                 return Err(running.failed("postgres"));
             }
@@ -93,7 +93,7 @@ impl Server {
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
         }
-        command.current_dir(&place.path).env("LC_ALL", "C");
+        command.current_dir(&place.server).env("LC_ALL", "C");
         for name in ["PGPORT", "PGHOST", "PGDATA", "PGOPTIONS", "PGUSER", "PGDATABASE"] {
             command.env_remove(name);
         }
@@ -136,7 +136,10 @@ fn find_programs(named: Option<&Path>) -> Option<PathBuf> {
     let packaged = packaged.into_iter().rev().map(|(_, path)| path.join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let in_path: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    packaged.chain(in_path).find(is_server)
+    let told = std::process::Command::new("pg_config").arg("--bindir").output().ok();
+    let told = told.and_then(|output| String::from_utf8(output.stdout).ok());
+    let told = told.map(|folder| PathBuf::from(folder.trim()));
+    packaged.chain(told).chain(in_path).find(is_server)
 }
 
 /// 15 of `postgres (PostgreSQL) 15.6 (Debian 15.6-1)`.

@@ -33,9 +33,11 @@ pub fn run(config: &Config) -> Result<Ending, Error> {
         teller
             .say("Postrider's demo: an order is paid, another service grants its points, once.\n");
         let broker = match &config.kafka {
-            Some(address) => Broker::real(address).await?,
+            Some(address) => Broker::real(address)?,
             None => Broker::embedded()?,
         };
+        broker.must_answer()?;
+        // From here on there may be a topic to remove, whoever ends the story.
         let ending = tokio::select! {
             outcome = act(config, &broker, &mut teller) => outcome,
             () = interrupted => Ok(Ending::Interrupted),
@@ -63,6 +65,7 @@ fn interruption() -> Result<impl Future<Output = ()>, Error> {
 }
 
 async fn act(config: &Config, broker: &Broker, teller: &mut Teller) -> Result<Ending, Error> {
+    broker.create_topic().await?;
     let (mut cast, shop) = Cast::enter(config, broker, teller).await?;
     cast.trade(config.open, &shop).await?;
     let outcome = closing::close(&mut cast, shop).await?;

@@ -211,6 +211,18 @@ static RULES: &[Rule] = &[
         remedy: LEAVE_OUT,
     },
     Rule {
+        names: &["plugin.library.paths"],
+        allowed: Allowed::Nothing,
+        reason: "a library that is loaded there could change what is sent and acknowledged",
+        remedy: LEAVE_OUT,
+    },
+    Rule {
+        names: &["message.max.bytes"],
+        allowed: Allowed::OneOf(&["1000000000"]),
+        reason: "a smaller limit refuses here what the broker may well accept",
+        remedy: "leave it out; the topic's max.message.bytes is the limit, and a CHECK in the table",
+    },
+    Rule {
         names: &["queue.buffering.max.messages", "queue.buffering.max.kbytes"],
         allowed: Allowed::Nothing,
         reason: "a queue smaller than the window would refuse records that the window let in",
@@ -266,6 +278,8 @@ mod tests {
             ("queuing.strategy", "lifo"),
             ("statistics.interval.ms", "0"),
             ("test.mock.num.brokers", "3"),
+            ("plugin.library.paths", "monitoring-interceptor"),
+            ("message.max.bytes", "2000000"),
         ];
         for (name, value) in unsafe_options {
             let error = refuse_unsafe(name, value).expect_err(name);

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::PathBuf,
     process::Command,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer},
 };
 
-use crate::harness::{PATIENCE, Process, Turn, directory, eventually, kafka, postgres};
+use crate::harness::{PATIENCE, Process, Turn, directory, eventually, kafka, postgres, said};
 
 /// A running demo with a folder for temporary files of its own.
 struct Demo {
@@ -135,6 +136,36 @@ fn ctrl_c_and_kill_leave_nothing_behind() {
         demo.process.signal(signal);
         assert_eq!(demo.ends(), code, "{signal}:\n{}", demo.told());
     }
+}
+
+#[test]
+fn nobody_else_can_write_where_the_demo_writes() {
+    let _turn = Turn::light();
+    let mut demo = Demo::start(&[]);
+    demo.tells("first record");
+    let ours = fs::metadata(&demo.directory).unwrap().uid();
+    let mut places = fs::read_dir(&demo.directory).unwrap().flatten().map(|entry| entry.path());
+    let place = places.find(|path| path.is_dir()).expect("the demo has a place");
+    let about = fs::metadata(&place).unwrap();
+    assert_eq!((about.uid(), about.mode() & 0o066), (ours, 0), "{}", place.display());
+    for entry in fs::read_dir(&place).unwrap().flatten() {
+        let about = entry.metadata().unwrap();
+        let is_servers = entry.file_name() == "pg" && about.mode() & 0o077 == 0;
+        let is_ours = about.uid() == ours && about.mode() & 0o022 == 0;
+        assert!(is_servers || is_ours, "{:?}", entry.path());
+    }
+    demo.process.signal("INT");
+    demo.ends();
+}
+
+#[test]
+fn a_folder_that_cannot_stand_in_a_connection_string_is_refused() {
+    let odd = directory("demo").join("a b");
+    fs::create_dir(&odd).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command.arg("demo").env("TMPDIR", &odd);
+    said(command).refuses(78, &["a b", "its path is not plain"]);
+    assert_eq!(fs::read_dir(&odd).unwrap().count(), 0);
 }
 
 #[test]
