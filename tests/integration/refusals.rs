@@ -29,7 +29,7 @@ a wrong password                   | run                 | 77   | password authe
 an empty password file             | init                | 78   | secret cannot be used: it is empty                                                   | a file that holds the password alone
 a folder as the password file      | run                 | 78   | the password file / cannot be used: Is a directory                                   | a file that holds the password alone
 no connection left                 | init                | 69   | has no connection left: too many connections for database                            | raise max_connections
-a table of another role            | init                | 77   | role "postrider" may not create publication                                          | let the table's owner run
+a table of another role            | init                | 77   | role "postrider" may not create publication                                          | let the table's owner, with CREATE
 a role without REPLICATION         | run                 | 77   | "plain"                                                                              | ALTER ROLE "plain" REPLICATION
 a schema that is not there         | init --create-table | 78   | schema "nowhere" does not exist                                                      | CREATE SCHEMA
 a table that is not there          | init                | 78   | table public.outbox does not exist in database                                       | `postrider init --create-table`

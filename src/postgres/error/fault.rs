@@ -190,8 +190,10 @@ fn rights_hint(user: &str, doing: &str) -> String {
     if doing == SQL_CONNECTION {
         return format!("as a superuser: GRANT CONNECT ON DATABASE … TO {user}");
     }
-    format!(
-        "as a superuser: ALTER ROLE {user} REPLICATION; `postrider init` needs more, so let the \
-         table's owner run what `postrider init --print` prints"
-    )
+    if ["create table", "create publication"].iter().any(|what| doing.starts_with(what)) {
+        return "let the table's owner, with CREATE on schema and database, run what `postrider init \
+                --print` prints (with --create-table if the table is missing)"
+            .to_owned();
+    }
+    format!("as a superuser: ALTER ROLE {user} REPLICATION")
 }
