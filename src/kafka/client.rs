@@ -71,13 +71,15 @@ pub(crate) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
 }
 
 /// How often to ask for topics that are known already, as librdkafka does by itself: five minutes, as
-/// in Java, unless an option says otherwise. It switches the asking off with -1.
+/// in Java, unless an option says otherwise; 0 and -1 switch it off. Not more often than once a second,
+/// since each question has a thread.
 pub(crate) fn metadata_refresh(client: &ClientConfig) -> Duration {
     const DEFAULT: u64 = 300_000;
     let set = client.get("topic.metadata.refresh.interval.ms");
     match set.and_then(|text| text.trim().parse::<i64>().ok()) {
         None => Duration::from_millis(DEFAULT),
-        Some(milliseconds) => u64::try_from(milliseconds).map_or(NEVER, Duration::from_millis),
+        Some(milliseconds @ 1..) => Duration::from_millis(milliseconds.max(1000).cast_unsigned()),
+        Some(_) => NEVER,
     }
 }
 

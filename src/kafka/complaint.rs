@@ -36,7 +36,10 @@ pub(crate) struct Complaint {
 }
 
 /// Beginnings and pieces of librdkafka's sentences (2.12), the most telling first.
-const SIGNS: [(&str, Cause); 20] = [
+const SIGNS: [(&str, Cause); 22] = [
+    // What librdkafka itself saw, not what the broker said: it went away or was slow meanwhile.
+    ("SaslAuthenticateRequest failed: Local:", Cause::Unreachable),
+    ("handshake failed: Local:", Cause::Unreachable),
     ("Unsupported SASL mechanism", Cause::Mechanism),
     ("SASL authentication error", Cause::Credentials),
     ("SASL authentication failure", Cause::Credentials),
@@ -215,6 +218,19 @@ mod tests {
             Cause::Sasl,
         ),
         (
+            "sasl_plaintext://127.0.0.1:9092/bootstrap: SASL authentication error: \
+             SaslAuthenticateRequest failed: Local: Broker transport failure (after 3ms in state \
+             AUTH_REQ)",
+            "127.0.0.1:9092",
+            Cause::Unreachable,
+        ),
+        (
+            "sasl_plaintext://127.0.0.1:9092/bootstrap: SASL PLAIN mechanism handshake failed: \
+             Local: Timed out: broker's supported mechanisms:  (after 3ms in state AUTH_HANDSHAKE)",
+            "127.0.0.1:9092",
+            Cause::Unreachable,
+        ),
+        (
             "sasl_ssl://127.0.0.1:9093/1: Disconnected: SSL connection closed by peer (after \
              61000ms in state UP)",
             "127.0.0.1:9093",
@@ -240,7 +256,7 @@ mod tests {
 
     #[test]
     fn every_cause_but_the_network_becomes_a_fault_that_names_the_broker_and_an_option() {
-        for (_, cause) in SIGNS {
+        for (_, cause) in SIGNS.into_iter().filter(|(_, cause)| *cause != Cause::Unreachable) {
             let complaint =
                 Complaint { broker: "kafka.example:9093".into(), cause, words: "words".into() };
             let fault = complaint.fault().expect("a matter of security");

@@ -13,6 +13,10 @@ use crate::fault::Fault;
 /// and one broker of several matters when a record has waited for it for this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// librdkafka repeats a complaint every 30 s while it tries. One that is not repeated is over: a broker
+/// that is not needed is not tried.
+const STALE: Duration = Duration::from_secs(65);
+
 /// How often to look whether the files have changed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -20,6 +24,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 struct Standing {
     complaint: Complaint,
     since: Instant,
+    /// When it, or the same of another broker, was heard last.
+    heard_at: Instant,
     /// What is wrong with the broker's certificate, which librdkafka does not say.
     examination: Option<Examination>,
 }
@@ -28,15 +34,18 @@ struct Standing {
 pub(crate) struct ShutOut {
     credentials: Credentials,
     standing: Option<Standing>,
-    /// librdkafka's last complaint of any kind since something was acknowledged.
-    trouble: Option<String>,
+    /// librdkafka's last complaint of any kind since something was acknowledged, and the broker that
+    /// it is about.
+    trouble: Option<(Option<String>, String)>,
+    /// Something was acknowledged: the protocol is the right one.
+    is_proven: bool,
     look_at: Option<Instant>,
 }
 
 impl ShutOut {
     /// Nothing is known yet; the producer was made with `credentials`.
     pub(crate) fn new(credentials: Credentials) -> ShutOut {
-        ShutOut { credentials, standing: None, trouble: None, look_at: None }
+        ShutOut { credentials, standing: None, trouble: None, is_proven: false, look_at: None }
     }
 
     /// librdkafka complained.
@@ -44,34 +53,42 @@ impl ShutOut {
         self.trouble = Some(match Complaint::parse(&line) {
             Some(complaint) => {
                 let said = format!("{}: {}", complaint.broker, complaint.words);
+                let broker = complaint.broker.clone();
                 self.weigh(complaint, now);
-                said
+                (Some(broker), said)
             }
-            None => line,
+            None => (None, line),
         });
     }
 
     /// librdkafka is connected to `broker`.
     pub(crate) fn connected(&mut self, broker: &str) {
         self.standing.take_if(|standing| standing.complaint.broker == broker);
+        self.trouble.take_if(|(about, _)| about.as_deref() == Some(broker));
     }
 
     /// A record was acknowledged; the oldest that was not was sent at `oldest`.
     pub(crate) fn acknowledged(&mut self, oldest: Option<Instant>) {
         self.trouble = None;
+        self.is_proven = true;
         // Another broker may have acknowledged it, while this one still lets us not in.
         self.standing.take_if(|standing| oldest.is_none_or(|oldest| oldest > standing.since));
     }
 
     /// librdkafka's last complaint, for people.
     pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.as_ref().map(|(_, said)| said.as_str())
     }
 
     /// What a person needs to hear, when a complaint of security keeps records from Kafka: `down`
     /// says that no broker is connected, `waiting` for how long the oldest record has waited.
     pub(crate) fn fault(&self, down: bool, waiting: Duration, now: Instant) -> Option<Fault> {
-        let Standing { complaint, since, examination } = self.standing.as_ref()?;
+        let Standing { complaint, since, heard_at, examination } = self.standing.as_ref()?;
+        let is_over = now.saturating_duration_since(*heard_at) > STALE;
+        // What accepts connections and closes them may be a balancer without brokers behind it.
+        if is_over || (self.is_proven && !complaint.cause.is_certain()) {
+            return None;
+        }
         let matters = down || waiting >= PATIENCE;
         let lasts = now.saturating_duration_since(*since) >= PATIENCE;
         if !matters || !(complaint.cause.is_certain() || lasts) {
@@ -109,16 +126,22 @@ impl ShutOut {
             self.standing.take_if(refuted);
             return;
         }
-        // The same again; or a guess, where there is one already.
-        let known = self.standing.as_ref().is_some_and(|standing| {
-            standing.complaint.broker == complaint.broker
-                && (standing.complaint.cause == complaint.cause || !complaint.cause.is_certain())
-        });
-        if !known {
-            let examination = (complaint.cause == Cause::Certificate)
-                .then(|| Examination::start(&complaint.broker, self.credentials.authorities()));
-            self.standing = Some(Standing { complaint, since: now, examination });
+        if let Some(standing) = &mut self.standing
+            && now.saturating_duration_since(standing.heard_at) <= STALE
+        {
+            // The same again, of this broker or another: that it lasts counts, not who says it.
+            if standing.complaint.cause == complaint.cause {
+                standing.heard_at = now;
+                return;
+            }
+            // A guess does not hide what was there before.
+            if !complaint.cause.is_certain() {
+                return;
+            }
         }
+        let examination = (complaint.cause == Cause::Certificate)
+            .then(|| Examination::start(&complaint.broker, self.credentials.authorities()));
+        self.standing = Some(Standing { complaint, since: now, heard_at: now, examination });
     }
 }
 
@@ -165,6 +188,47 @@ mod tests {
         assert!(shut_out.fault(true, LONG, now + LONG).is_some());
         let told = heard(&[CLOSED, WRONG, CLOSED], now).fault(true, LONG, now);
         assert_eq!(told.map(|fault| fault.kind), Some(crate::fault::FaultKind::Rights));
+    }
+
+    #[test]
+    fn brokers_that_take_turns_do_not_begin_anew() {
+        let (now, turn) = (Instant::now(), Duration::from_secs(2));
+        let mut shut_out = heard(&[CLOSED], now);
+        for count in 1..10 {
+            let line =
+                if count % 2 == 0 { CLOSED.to_owned() } else { CLOSED.replace("a:1", "b:2") };
+            shut_out.hear(line, now + turn * count);
+            let told = shut_out.fault(true, LONG, now + turn * count).is_some();
+            assert_eq!(told, turn * count >= PATIENCE, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_that_is_not_repeated_is_over() {
+        let now = Instant::now();
+        let shut_out = heard(&[WRONG], now);
+        assert!(shut_out.fault(true, LONG, now + STALE).is_some());
+        assert_eq!(shut_out.fault(true, LONG, now + STALE + PATIENCE), None);
+    }
+
+    #[test]
+    fn what_has_taken_records_speaks_our_protocol() {
+        let now = Instant::now();
+        let mut shut_out = heard(&[], now);
+        shut_out.acknowledged(None);
+        shut_out.hear(CLOSED.to_owned(), now);
+        assert_eq!(shut_out.fault(true, LONG, now + LONG), None);
+        shut_out.hear(WRONG.to_owned(), now);
+        assert!(shut_out.fault(true, LONG, now + LONG).is_some());
+    }
+
+    #[test]
+    fn trouble_with_a_broker_is_over_when_it_is_connected() {
+        let mut shut_out = heard(&[GONE], Instant::now());
+        shut_out.connected("b:1");
+        assert!(shut_out.trouble().is_some());
+        shut_out.connected("a:1");
+        assert!(shut_out.trouble().is_none());
     }
 
     #[test]

@@ -142,13 +142,15 @@ impl Board {
         }
     }
 
-    /// Kafka does not let us in: said at once, whatever else is wrong.
+    /// Kafka does not let us in: said at once. While something is held, that is what is shown.
     fn shut_out(&mut self, fault: Fault) {
         if self.told.as_ref() != Some(&fault) {
             tracing::error!(kind = fault.kind.label(), hint = %fault.hint, "{fault}");
             self.told = Some(fault.clone());
         }
-        self.show(fault);
+        if !self.held {
+            self.show(fault);
+        }
     }
 
     fn show(&self, fault: Fault) {
