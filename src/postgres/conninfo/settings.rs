@@ -136,6 +136,10 @@ fn unknown(pair: Pair) -> ConnInfoError {
         let why = "Postrider asks for a replication connection itself";
         return ConnInfoError::Unsupported { key: "replication", why };
     }
+    if pair.key == "require_auth" {
+        let why = "use channel_binding=require, which admits SCRAM over TLS alone";
+        return ConnInfoError::Unsupported { key: "require_auth", why };
+    }
     if !pair.key_is_plain {
         return ConnInfoError::UnknownKey { key: None, nearest: None };
     }

@@ -126,6 +126,11 @@ fn what_cannot_be_meant_is_refused_with_its_name() {
         ("user=u connect_timeout=0", "connect_timeout in the connection string must be a number"),
         ("user=u keepalives_count=0", "keepalives_count in the connection string must be at"),
         ("user=u keepalives_idle=soon", "keepalives_idle in the connection string must be a"),
+        (
+            "user=u require_auth=scram-sha-256",
+            "require_auth in the connection string is not supported",
+        ),
+        ("user=u require_auth=scram-sha-256", "use channel_binding=require"),
         ("user=u replication=database", "asks for a replication connection itself"),
     ] {
         let error = refused(text);
