@@ -56,7 +56,8 @@ Examples:
   postrider check --json | jq '.lines[] | select(.state != \"ok\")'
 
 It changes nothing and needs the rights of run. With SELECT on the table it finds the topics by
-itself; with DescribeConfigs on the topics it reads their settings.
+itself; with DescribeConfigs on the topics it reads their settings. Whether we may write to the
+topics is seen at the first record only.
 
 Exit code: 0 nothing is a fault; 1 something is; 69 a server cannot be reached; 77 PostgreSQL or
 Kafka does not let us in; 78 settings are wrong.";
