@@ -11,7 +11,7 @@ const BYTES_PER_CHARACTER: u64 = 4;
 pub(super) fn limit(checks: &[String], column: &str, characters: Option<i32>) -> Option<u64> {
     let by_type = characters
         .and_then(|count| u64::try_from(count).ok())
-        .map(|count| count * BYTES_PER_CHARACTER);
+        .and_then(|count| count.checked_mul(BYTES_PER_CHARACTER));
     let by_check = checks.iter().filter_map(|check| {
         let inside = check.trim().strip_prefix("CHECK")?.trim();
         bound(inside.trim_end_matches(" NOT VALID").trim_end(), column)
@@ -56,7 +56,8 @@ fn upper(length: &str, operator: &str, number: &str, column: &str) -> Option<u64
         " < " => number.checked_sub(1)?,
         _ => return None,
     };
-    Some(most * factor)
+    // A number of characters that large limits nothing.
+    most.checked_mul(factor)
 }
 
 /// Bytes per unit of the function that measures the column.
@@ -166,6 +167,7 @@ mod tests {
             "CHECK ((octet_length(payload) <= limits.most))",
             "CHECK ((octet_length((payload ->> 'a'::text)) <= 10))",
             "CHECK ((payload IS NOT NULL))",
+            "CHECK ((length((payload)::text) <= '9223372036854775807'::bigint))",
             "nonsense",
         ] {
             assert_eq!(limit(&[check.to_owned()], "payload", None), None, "{check}");
