@@ -17,7 +17,17 @@ const CLOCKS_AGREE: Duration = Duration::from_secs(2);
 /// Whether anybody between the server and us could read along.
 pub(super) fn encryption(session: &Session) -> Line {
     let name = "encryption";
-    match (&session.tls, &session.way) {
+    match (session.tls, &session.way) {
+        (Some(version), Way::Network(host)) if !session.is_verified => Line::warning(
+            HERE,
+            name,
+            format!(
+                "the connection to {host} is encrypted, {version}, and the server's certificate \
+                 or name is not checked"
+            ),
+            "set sslmode=verify-full in postgres.url, and sslrootcert to the authority's file or \
+             to system",
+        ),
         (Some(version), _) => {
             Line::ok(HERE, name, format!("the connection is encrypted, {version}"))
         }
@@ -25,10 +35,10 @@ pub(super) fn encryption(session: &Session) -> Line {
         (None, Way::Loopback) => {
             Line::ok(HERE, name, "the connection is not encrypted and stays on this machine")
         }
-        (None, Way::Network(client)) => Line::warning(
+        (None, Way::Network(host)) => Line::warning(
             HERE,
             name,
-            format!("the connection from {client} is not encrypted: the network can read along"),
+            format!("the connection to {host} is not encrypted: the network can read along"),
             "set sslmode=verify-full in postgres.url, and ssl = on in PostgreSQL",
         ),
     }
@@ -87,16 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn only_a_network_without_encryption_is_warned_of() {
+    fn a_network_without_encryption_or_verification_is_warned_of() {
         let network = || Way::Network("10.0.0.5".into());
-        for (tls, way, state) in [
-            (Some("TLSv1.3"), network(), Fine),
-            (None, Way::Socket, Fine),
-            (None, Way::Loopback, Fine),
-            (None, network(), Warning),
+        for (tls, is_verified, way, state, part) in [
+            (Some("TLSv1.3"), true, network(), Fine, "encrypted, TLSv1.3"),
+            (Some("TLSv1.3"), false, network(), Warning, "to 10.0.0.5 is encrypted, TLSv1.3, and"),
+            (Some("TLSv1.3"), false, Way::Loopback, Fine, "encrypted, TLSv1.3"),
+            (None, false, Way::Socket, Fine, "unix socket"),
+            (None, false, Way::Loopback, Fine, "stays on this machine"),
+            (None, false, network(), Warning, "to 10.0.0.5 is not encrypted"),
         ] {
-            let line = encryption(&Session { tls: tls.map(str::to_owned), way });
+            let line = encryption(&Session { tls, is_verified, way });
             assert_state(&line, state);
+            assert!(line.sentence.contains(part), "{line:?}");
         }
     }
 

@@ -121,6 +121,7 @@ fn unique(table: &TableFacts, shape: &Shape, config: &Config) -> Line {
     let alter = format!("ALTER TABLE {}", config.table);
     let quoted = quote_identifier(id);
     let nullable = table.columns.iter().any(|column| column.name == *id && !column.not_null);
+    let kind = if shape.has_primary_key { "UNIQUE" } else { "PRIMARY KEY" };
     // A partitioned table's unique index has to have the partition key in it.
     let enough = |index: &Vec<String>| index.len() == 1 || table.kind == TableKind::Partitioned;
     match index {
@@ -141,7 +142,7 @@ fn unique(table: &TableFacts, shape: &Shape, config: &Config) -> Line {
             format!(
                 "nothing keeps column {id:?} unique: consumers drop an event whose id they know"
             ),
-            format!("run {alter} ADD PRIMARY KEY ({quoted})"),
+            format!("run {alter} ADD {kind} ({quoted})"),
         ),
     }
 }

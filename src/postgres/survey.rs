@@ -16,7 +16,7 @@ pub struct Survey {
     pub settings: BTreeMap<String, Setting>,
     /// Slots and walsenders in use.
     pub load: Load,
-    /// This very connection.
+    /// This very connection, as we see it: the server would see a proxy's.
     pub session: Session,
     /// The role that we log in as.
     pub role: Role,
@@ -52,12 +52,14 @@ pub struct Load {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Session {
     /// The protocol, such as `TLSv1.3`; `None` when it is not encrypted.
-    pub tls: Option<String>,
+    pub tls: Option<&'static str>,
+    /// Whether the server has shown a certificate that we trust for its name.
+    pub is_verified: bool,
     /// How it gets to the server.
     pub way: Way,
 }
 
-/// How a connection gets to the server.
+/// How a connection leaves us, whatever passes it on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Way {
     /// By a unix socket.
@@ -65,7 +67,7 @@ pub enum Way {
     Socket,
     /// By TCP that does not leave the machine.
     Loopback,
-    /// By a network, where the server sees us come from this address.
+    /// By a network, to this host.
     Network(String),
 }
 
@@ -94,6 +96,8 @@ pub struct Reader {
 pub struct Shape {
     /// The columns of each unique index that covers all rows.
     pub unique: Vec<Vec<String>>,
+    /// Whether the table has a primary key, of whatever columns.
+    pub has_primary_key: bool,
     /// CHECK constraints as pg_get_constraintdef writes them.
     pub checks: Vec<String>,
     /// Characters that the payload column's type allows; `None` without a limit.

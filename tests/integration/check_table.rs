@@ -29,6 +29,11 @@ fn each_trouble_of_the_table_is_told_and_ends_with_its_remedy() {
             ("id_unique", "warning", "nothing keeps column \"id\" unique"),
         ),
         (
+            "alter table outbox drop constraint outbox_pkey, add primary key (seq)",
+            BY_ITS_HINT,
+            ("id_unique", "warning", "nothing keeps column \"id\" unique"),
+        ),
+        (
             "alter table outbox drop constraint outbox_payload_check",
             BY_ITS_HINT,
             ("payload_limit", "warning", "no limit:"),

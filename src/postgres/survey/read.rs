@@ -9,10 +9,7 @@ use std::{
 use tokio_postgres::Row;
 
 use super::{Clock, Load, Reader, Role, Session, Setting, Shape, Survey, Way};
-use crate::postgres::{
-    Error, SqlClient, quote,
-    sql::{column, parsed_column},
-};
+use crate::postgres::{Endpoint, Error, SqlClient, conninfo::SslMode, quote, sql::column};
 
 const SETTINGS: &str = "
 SELECT name, setting, unit
@@ -33,12 +30,6 @@ SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots) AS slot
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
                           WHERE slot.active_pid = sender.pid AND slot.slot_type = 'logical'))
            AS standbys";
-
-const SESSION: &str = "
-SELECT CASE WHEN tls.ssl THEN tls.version END AS tls,
-       pg_catalog.host(pg_catalog.inet_client_addr()) AS client
-FROM pg_catalog.pg_stat_ssl AS tls
-WHERE tls.pid = pg_catalog.pg_backend_pid()";
 
 const ROLE: &str = "
 SELECT role.rolsuper AS superuser, role.rolcreaterole AS create_role,
@@ -61,6 +52,8 @@ SELECT ARRAY(SELECT pg_catalog.pg_get_constraintdef(entry.oid)
              FROM pg_catalog.pg_constraint AS entry
              WHERE entry.conrelid = $1 AND entry.contype = 'c'
                AND pg_catalog.to_jsonb(entry) ->> 'conenforced' IS DISTINCT FROM 'false') AS checks,
+       EXISTS (SELECT FROM pg_catalog.pg_index
+               WHERE indrelid = $1 AND indisprimary) AS has_primary_key,
        ARRAY(SELECT rule.rulename::text FROM pg_catalog.pg_rewrite AS rule
              WHERE rule.ev_class = $1 AND rule.ev_type = '3' AND rule.is_instead
                AND rule.ev_enabled <> 'D') AS instead_rules,
@@ -117,13 +110,12 @@ pub async fn survey(
     let oid = table.unwrap_or(0);
     let settings = client.query("read the server's settings", SETTINGS, &[]).await?;
     let load = client.query_opt("count slots and walsenders", LOAD, &[]).await?;
-    let session = client.query_opt("read about our own session", SESSION, &[]).await?;
     let role = client.query_opt("read about our own role", ROLE, &[&oid]).await?;
     let reader = client.query_opt("read who uses the slot", READER, &[&config.slot]).await?;
     Ok(Survey {
         settings: settings.iter().map(setting).collect::<Result<BTreeMap<_, _>, Error>>()?,
         load: load.as_ref().map(load_of).transpose()?.unwrap_or_default(),
-        session: session.as_ref().map(session_of).transpose()?.unwrap_or_default(),
+        session: session(client),
         role: role.as_ref().map(role_of).transpose()?.unwrap_or_default(),
         reader: reader.as_ref().map(reader_of).transpose()?,
         shape: shape(client, oid, payload).await?,
@@ -189,6 +181,7 @@ async fn shape(client: &SqlClient, oid: u32, payload: &str) -> Result<Shape, Err
     let unique = client.query(doing, UNIQUE, &[&oid]).await?;
     Ok(Shape {
         unique: unique.iter().map(|row| column(row, "columns")).collect::<Result<_, Error>>()?,
+        has_primary_key: column(&row, "has_primary_key")?,
         checks: column(&row, "checks")?,
         payload_characters: column(&row, "payload_characters")?,
         instead_rules: column(&row, "instead_rules")?,
@@ -214,13 +207,23 @@ fn load_of(row: &Row) -> Result<Load, Error> {
     })
 }
 
-fn session_of(row: &Row) -> Result<Session, Error> {
-    let way = match parsed_column::<IpAddr>(row, "client")? {
-        None => Way::Socket,
-        Some(address) if address.to_canonical().is_loopback() => Way::Loopback,
-        Some(address) => Way::Network(address.to_string()),
-    };
-    Ok(Session { tls: column(row, "tls")?, way })
+/// Not what pg_stat_ssl says: that is the proxy's connection where there is one between.
+fn session(client: &SqlClient) -> Session {
+    let (conninfo, tls) = (&client.config().conninfo, client.tls());
+    Session {
+        tls: (tls != "none").then_some(tls),
+        is_verified: conninfo.tls().mode == SslMode::VerifyFull,
+        way: way(conninfo.endpoint()),
+    }
+}
+
+fn way(endpoint: Endpoint) -> Way {
+    let Endpoint::Tcp { host, .. } = endpoint else { return Way::Socket };
+    let address = host.parse::<IpAddr>();
+    match address.is_ok_and(|address| address.to_canonical().is_loopback()) || host == "localhost" {
+        true => Way::Loopback,
+        false => Way::Network(host),
+    }
 }
 
 fn role_of(row: &Row) -> Result<Role, Error> {
@@ -237,4 +240,28 @@ fn reader_of(row: &Row) -> Result<Reader, Error> {
         application: application.filter(|name| !name.is_empty()),
         failover: column(row, "failover")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::ConnInfo;
+
+    #[test]
+    fn the_way_is_told_by_where_we_connect_to() {
+        let network = |host: &str| Way::Network(host.to_owned());
+        for (text, expected) in [
+            ("user=u host=/run/postgresql", Way::Socket),
+            ("user=u", Way::Loopback),
+            ("user=u host=127.0.0.7", Way::Loopback),
+            ("user=u host=::1", Way::Loopback),
+            ("user=u host=::ffff:127.0.0.1", Way::Loopback),
+            ("user=u host=db.example hostaddr=127.0.0.1", Way::Loopback),
+            ("user=u host=localhost hostaddr=10.0.0.5", network("10.0.0.5")),
+            ("user=u host=db.example", network("db.example")),
+        ] {
+            let conninfo: ConnInfo = text.parse().expect("a connection string");
+            assert_eq!(way(conninfo.endpoint()), expected, "{text}");
+        }
+    }
 }
