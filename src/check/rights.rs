@@ -24,14 +24,14 @@ fn replication(user: &str, attempt: Result<(), Fault>) -> Line {
 /// What a stolen password would give away.
 fn excess(user: &str, table: &str, role: &Role) -> Line {
     let name = "privileges";
-    let excess = match (role.superuser, role.create_role) {
-        (true, _) => "is a superuser",
-        (false, true) => "may create roles",
-        (false, false) if role.owns_table => {
+    let excess = match (role.superuser, excess_of(role)) {
+        (true, _) => "is a superuser".to_owned(),
+        (false, excess) if !excess.is_empty() => excess,
+        (false, _) if role.owns_table => {
             let sentence = format!("role {user:?} also owns {table}, which run does not need");
             return Line::ok(HERE, name, sentence);
         }
-        (false, false) => {
+        (false, _) => {
             let sentence = format!("role {user:?} has no more rights than run needs");
             return Line::ok(HERE, name, sentence);
         }
@@ -44,6 +44,15 @@ fn excess(user: &str, table: &str, role: &Role) -> Line {
     )
 }
 
+/// `has CREATEDB and is a member of pg_read_all_data`; empty when there is nothing to name.
+fn excess_of(role: &Role) -> String {
+    let said = |verb: &str, names: &[String]| {
+        (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
+    };
+    let parts = [said("has", &role.attributes), said("is a member of", &role.member_of)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,14 +63,33 @@ mod tests {
 
     #[test]
     fn a_role_may_replicate_and_little_else() {
-        let role = |superuser, create_role, owns_table| Role { superuser, create_role, owns_table };
+        let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let role = |attributes: &[&str], member_of: &[&str]| Role {
+            attributes: texts(attributes),
+            member_of: texts(member_of),
+            ..Role::default()
+        };
+        let owner = |role: Role| Role { owns_table: true, ..role };
+        let root = Role { superuser: true, ..role(&["CREATEROLE"], &["pg_maintain"]) };
         let denied = || Err(Fault::new(FaultKind::Rights, "no", "grant it"));
         for (role, attempt, states, part) in [
-            (role(false, false, false), Ok(()), [Fine, Fine], "no more rights"),
-            (role(false, false, true), Ok(()), [Fine, Fine], "also owns public.outbox"),
-            (role(true, true, true), Ok(()), [Fine, Warning], "is a superuser"),
-            (role(false, true, false), Ok(()), [Fine, Warning], "may create roles"),
-            (role(false, false, false), denied(), [Bad, Fine], "no more rights"),
+            (role(&[], &[]), Ok(()), [Fine, Fine], "no more rights"),
+            (owner(role(&[], &[])), Ok(()), [Fine, Fine], "also owns public.outbox"),
+            (owner(root), Ok(()), [Fine, Warning], "\"shop\" is a superuser;"),
+            (
+                owner(role(&["CREATEROLE", "CREATEDB"], &[])),
+                Ok(()),
+                [Fine, Warning],
+                "has CREATEROLE, CREATEDB;",
+            ),
+            (role(&[], &["pg_maintain"]), Ok(()), [Fine, Warning], "is a member of pg_maintain;"),
+            (
+                role(&["BYPASSRLS"], &["pg_read_all_data", "pg_write_all_data"]),
+                Ok(()),
+                [Fine, Warning],
+                "has BYPASSRLS and is a member of pg_read_all_data, pg_write_all_data;",
+            ),
+            (role(&[], &[]), denied(), [Bad, Fine], "no more rights"),
         ] {
             let lines = judge("shop", "public.outbox", &role, attempt);
             assert_eq!([lines[0].state, lines[1].state], states, "{lines:?}");

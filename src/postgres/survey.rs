@@ -76,8 +76,10 @@ pub enum Way {
 pub struct Role {
     /// SUPERUSER.
     pub superuser: bool,
-    /// CREATEROLE.
-    pub create_role: bool,
+    /// CREATEROLE, CREATEDB, BYPASSRLS: those that it has.
+    pub attributes: Vec<String>,
+    /// The server's own roles that it belongs to and that read, write or run what is not theirs.
+    pub member_of: Vec<String>,
     /// Whether it owns the outbox table.
     pub owns_table: bool,
 }

@@ -170,6 +170,14 @@ fn a_role_with_login_and_replication_alone_can_ask_everything_but_the_rows() {
     let check = preflight(&stage, &[]);
     assert_eq!(check.code, 0);
     check.shows("privileges", "ok", "no more rights");
+    for (grant, part) in [
+        ("grant pg_read_all_data to NAME", "is a member of pg_read_all_data;"),
+        ("grant pg_execute_server_program to NAME", "pg_execute_server_program, pg_read_all_data;"),
+        ("alter role NAME noinherit createdb bypassrls", "has CREATEDB, BYPASSRLS and is a member"),
+    ] {
+        sql.run(&grant.replace("NAME", &bare));
+        preflight(&stage, &[]).shows("privileges", "warning", part);
+    }
     check.shows("payload_limit", "ok", "900,000 bytes");
     check.shows("slot", "ok", "sound");
     check.shows("routes", "warning", "may not read and need not");

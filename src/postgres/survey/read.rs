@@ -31,8 +31,19 @@ SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots) AS slot
                           WHERE slot.active_pid = sender.pid AND slot.slot_type = 'logical'))
            AS standbys";
 
+/// By their names in pg_roles: not every version has each of these roles.
 const ROLE: &str = "
-SELECT role.rolsuper AS superuser, role.rolcreaterole AS create_role,
+SELECT role.rolsuper AS superuser,
+       pg_catalog.array_remove(ARRAY[CASE WHEN role.rolcreaterole THEN 'CREATEROLE' END,
+                                     CASE WHEN role.rolcreatedb THEN 'CREATEDB' END,
+                                     CASE WHEN role.rolbypassrls THEN 'BYPASSRLS' END], NULL)
+           AS attributes,
+       ARRAY(SELECT powerful.rolname::text FROM pg_catalog.pg_roles AS powerful
+             WHERE powerful.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
+                                        'pg_write_server_files', 'pg_read_all_data',
+                                        'pg_write_all_data', 'pg_maintain')
+               AND pg_catalog.pg_has_role(role.oid, powerful.oid, 'member')
+             ORDER BY powerful.rolname) AS member_of,
        EXISTS (SELECT FROM pg_catalog.pg_class AS class
                WHERE class.oid = $1 AND class.relowner = role.oid) AS owns_table
 FROM pg_catalog.pg_roles AS role
@@ -229,7 +240,8 @@ fn way(endpoint: Endpoint) -> Way {
 fn role_of(row: &Row) -> Result<Role, Error> {
     Ok(Role {
         superuser: column(row, "superuser")?,
-        create_role: column(row, "create_role")?,
+        attributes: column(row, "attributes")?,
+        member_of: column(row, "member_of")?,
         owns_table: column(row, "owns_table")?,
     })
 }
