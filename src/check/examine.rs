@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{
     cluster, limits, publication,
     report::{Area, Line, Report},
-    rights,
+    rights::{self, Trial},
     routes::{self, Routes, Why},
     server, session, table,
     topic::{self, Expectation, Payload},
@@ -108,9 +108,9 @@ async fn survey_all(subject: Subject<'_>) -> Result<Half, Fault> {
     let survey = survey::survey(&client, oid, &outbox.columns.payload).await.map_err(fault)?;
     let clock = survey::clock(&client).await.map_err(fault)?;
     // After walsenders were counted, for it is one.
-    let attempt = match ReplicationConnection::connect(config).await {
-        Ok(mut connection) => connection.identify_system().await.map(drop),
-        Err(error) => Err(error),
+    let trial = match limits::is_out_of_walsenders(&facts, &survey) {
+        true => Trial::LeftOut,
+        false => try_replication(config).await,
     };
     let routes = match Routes::without_rows(subject.topics, &outbox.route.topic) {
         Some(routes) => routes,
@@ -130,10 +130,20 @@ async fn survey_all(subject: Subject<'_>) -> Result<Half, Fault> {
     lines.push(session::clock(clock));
     lines.extend(table::judge(&facts, &survey.shape, outbox));
     lines.extend(publication::judge(&facts, &survey, name));
-    let attempt = attempt.map_err(fault);
-    lines.extend(rights::judge(user, &facts.names.table, &survey.role, attempt));
+    lines.extend(rights::judge(user, &facts.names.table, &survey.role, trial));
     let expectation = expectation(subject, Some((&facts, &survey)));
     Ok(Half { lines, not_examined: Vec::new(), routes, expectation })
+}
+
+async fn try_replication(config: &postgres::Config) -> Trial {
+    let attempt = match ReplicationConnection::connect(config).await {
+        Ok(mut connection) => connection.identify_system().await.map(drop),
+        Err(error) => Err(error),
+    };
+    match attempt {
+        Ok(()) => Trial::Admitted,
+        Err(error) => Trial::Refused(error.fault()),
+    }
 }
 
 /// The topics of the rows that are in the table now.

@@ -39,6 +39,13 @@ pub(super) fn judge(facts: &Facts, survey: &Survey) -> Vec<Line> {
     lines
 }
 
+/// Whether every walsender is in use, ours among them: a further connection would be refused.
+pub(super) fn is_out_of_walsenders(facts: &Facts, survey: &Survey) -> bool {
+    let reads = facts.slot.as_ref().is_some_and(|slot| slot.active);
+    let most = survey.number("max_wal_senders").unwrap_or(0);
+    reads && Stock::walsenders(&survey.load, most).is_used_up()
+}
+
 /// Something of which the server has only so many: is one left for us, or one ours already?
 struct Stock {
     name: &'static str,
@@ -71,10 +78,15 @@ impl Stock {
         }
     }
 
+    fn is_used_up(&self) -> bool {
+        self.used >= self.most
+    }
+
     fn line(&self, ours_is_there: bool) -> Line {
         let Stock { name, what, used, most, remedy } = self;
+        let is_used_up = self.is_used_up();
         let sentence = format!("{used} of {most} {what} in use");
-        match (ours_is_there, used >= most) {
+        match (ours_is_there, is_used_up) {
             (true, _) => Line::ok(HERE, name, format!("{sentence}, ours among them")),
             (false, false) => Line::ok(HERE, name, sentence),
             (false, true) => {

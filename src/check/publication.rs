@@ -9,7 +9,7 @@ use crate::{
         Error,
         facts::{Facts, SlotFacts, WalStatus},
         setup::{self, State as Setup},
-        survey::{Reader, Survey},
+        survey::{Load, Reader, Survey},
     },
     wal::Lsn,
 };
@@ -49,8 +49,7 @@ pub(super) fn judge(facts: &Facts, survey: &Survey, application_name: &str) -> V
     let reader = survey.reader.clone().unwrap_or_default();
     lines.push(used_by(name, slot, &reader, application_name));
     lines.push(kept(name, slot, facts.server.current_lsn));
-    let standbys = survey.load.physical_slots > 0 || survey.load.standbys > 0;
-    lines.push(failover(name, &reader, standbys, facts.server.version_num));
+    lines.push(failover(name, &reader, &survey.load, facts.server.version_num));
     lines
 }
 
@@ -130,10 +129,22 @@ fn kept(name: &str, slot: &SlotFacts, current: Lsn) -> Line {
     }
 }
 
-fn failover(name: &str, reader: &Reader, standbys: bool, version_num: i32) -> Line {
+fn failover(name: &str, reader: &Reader, load: &Load, version_num: i32) -> Line {
     let line = "failover";
+    let standbys = load.physical_slots > 0 || load.standbys > 0;
     match (reader.failover.unwrap_or(false), standbys) {
         (true, _) => Line::ok(HERE, line, "the slot is kept on standbys (failover)"),
+        (false, false) if load.unseen > 0 => Line::warning(
+            HERE,
+            line,
+            format!(
+                "standbys that lack replication slot {name:?} cannot be seen without pg_monitor, \
+                 and {} may be one",
+                words::several(usize::try_from(load.unseen).unwrap_or(0), "walsender")
+            ),
+            "run check once as a role with pg_monitor (postgres.url), which sees what walsenders \
+             do",
+        ),
         (false, false) => Line::ok(HERE, line, "no standby is known that could lack the slot"),
         (false, true) if version_num >= FAILOVER_SLOTS => Line::warning(
             HERE,

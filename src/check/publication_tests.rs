@@ -65,13 +65,21 @@ fn a_slot_that_keeps_much_or_is_about_to_be_lost_is_told() {
 #[test]
 fn where_there_are_standbys_the_slot_should_be_kept_on_them() {
     let reader = |failover| Reader { application: None, failover };
-    for (on, standbys, version, state, part) in [
-        (None, false, 150_018, Fine, "no standby"),
-        (Some(false), false, 170_011, Fine, "no standby"),
-        (Some(true), true, 170_011, Fine, "kept on standbys"),
-        (Some(false), true, 170_011, Warning, "is not kept on standbys"),
-        (None, true, 150_018, Warning, "this PostgreSQL does not keep"),
+    let load = |physical_slots, standbys, unseen| Load {
+        physical_slots,
+        standbys,
+        unseen,
+        ..Load::default()
+    };
+    for (on, load, version, state, part) in [
+        (None, load(0, 0, 0), 150_018, Fine, "no standby"),
+        (Some(false), load(0, 0, 0), 170_011, Fine, "no standby"),
+        (Some(true), load(1, 1, 1), 170_011, Fine, "kept on standbys"),
+        (Some(false), load(0, 1, 0), 170_011, Warning, "is not kept on standbys"),
+        (None, load(1, 0, 1), 150_018, Warning, "this PostgreSQL does not keep"),
+        (None, load(0, 0, 2), 150_018, Warning, "without pg_monitor, and 2 walsenders may be"),
+        (Some(true), load(0, 0, 2), 170_011, Fine, "kept on standbys"),
     ] {
-        assert_line(&failover("s", &reader(on), standbys, version), state, part);
+        assert_line(&failover("s", &reader(on), &load, version), state, part);
     }
 }

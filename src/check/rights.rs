@@ -5,19 +5,35 @@ use crate::{fault::Fault, postgres::survey::Role};
 
 const HERE: Area = Area::Rights;
 
-/// `attempt` is what became of a replication connection, which has the last word on the right to
-/// replicate: managed services have rules of their own.
-pub(super) fn judge(user: &str, table: &str, role: &Role, attempt: Result<(), Fault>) -> Vec<Line> {
-    vec![replication(user, attempt), excess(user, table, role)]
+/// What became of a replication connection, which has the last word on the right to replicate:
+/// managed services have rules of their own.
+pub(super) enum Trial {
+    /// The server took it.
+    Admitted,
+    /// It did not.
+    Refused(Fault),
+    /// Our publisher has one of the walsenders, and none is left.
+    LeftOut,
 }
 
-fn replication(user: &str, attempt: Result<(), Fault>) -> Line {
-    match attempt {
-        Ok(()) => {
-            let sentence = format!("role {user:?} may log in and replicate");
-            Line::ok(HERE, "replication", sentence)
-        }
-        Err(fault) => Line::of(HERE, "replication", &fault),
+/// The right to replicate, and what is too much.
+pub(super) fn judge(user: &str, table: &str, role: &Role, trial: Trial) -> Vec<Line> {
+    vec![replication(user, trial), excess(user, table, role)]
+}
+
+fn replication(user: &str, trial: Trial) -> Line {
+    let name = "replication";
+    match trial {
+        Trial::Admitted => Line::ok(HERE, name, format!("role {user:?} may log in and replicate")),
+        Trial::LeftOut => Line::ok(
+            HERE,
+            name,
+            format!(
+                "whether role {user:?} may replicate was not tried: our publisher has one of the \
+                 last walsenders"
+            ),
+        ),
+        Trial::Refused(fault) => Line::of(HERE, name, &fault),
     }
 }
 
@@ -71,27 +87,33 @@ mod tests {
         };
         let owner = |role: Role| Role { owns_table: true, ..role };
         let root = Role { superuser: true, ..role(&["CREATEROLE"], &["pg_maintain"]) };
-        let denied = || Err(Fault::new(FaultKind::Rights, "no", "grant it"));
-        for (role, attempt, states, part) in [
-            (role(&[], &[]), Ok(()), [Fine, Fine], "no more rights"),
-            (owner(role(&[], &[])), Ok(()), [Fine, Fine], "also owns public.outbox"),
-            (owner(root), Ok(()), [Fine, Warning], "\"shop\" is a superuser;"),
+        let denied = Trial::Refused(Fault::new(FaultKind::Rights, "no", "grant it"));
+        for (role, trial, states, part) in [
+            (role(&[], &[]), Trial::Admitted, [Fine, Fine], "no more rights"),
+            (owner(role(&[], &[])), Trial::Admitted, [Fine, Fine], "also owns public.outbox"),
+            (owner(root), Trial::Admitted, [Fine, Warning], "\"shop\" is a superuser;"),
             (
                 owner(role(&["CREATEROLE", "CREATEDB"], &[])),
-                Ok(()),
+                Trial::Admitted,
                 [Fine, Warning],
                 "has CREATEROLE, CREATEDB;",
             ),
-            (role(&[], &["pg_maintain"]), Ok(()), [Fine, Warning], "is a member of pg_maintain;"),
+            (
+                role(&[], &["pg_maintain"]),
+                Trial::Admitted,
+                [Fine, Warning],
+                "is a member of pg_maintain;",
+            ),
             (
                 role(&["BYPASSRLS"], &["pg_read_all_data", "pg_write_all_data"]),
-                Ok(()),
+                Trial::Admitted,
                 [Fine, Warning],
                 "has BYPASSRLS and is a member of pg_read_all_data, pg_write_all_data;",
             ),
-            (role(&[], &[]), denied(), [Bad, Fine], "no more rights"),
+            (role(&[], &[]), Trial::LeftOut, [Fine, Fine], "no more rights"),
+            (role(&[], &[]), denied, [Bad, Fine], "no more rights"),
         ] {
-            let lines = judge("shop", "public.outbox", &role, attempt);
+            let lines = judge("shop", "public.outbox", &role, trial);
             assert_eq!([lines[0].state, lines[1].state], states, "{lines:?}");
             assert!(lines[1].sentence.contains(part), "{lines:?}");
         }

@@ -46,6 +46,8 @@ pub struct Load {
     pub physical_slots: i64,
     /// Walsenders that stream and read no logical slot, where we may see what they do.
     pub standbys: i64,
+    /// Walsenders that read no logical slot and do what we may not see.
+    pub unseen: i64,
 }
 
 /// The connection that the survey came through.

@@ -1,8 +1,13 @@
 //! `postrider check`: publication and slot, good and bad.
 
+use std::process::Command;
+
 use crate::{
     check_postgres::good,
-    harness::{PATIENCE, Postgres, ROLE, Stage, Turn, eventually, kafka, preflight, toml_text},
+    harness::{
+        PATIENCE, Postgres, Process, ROLE, Stage, Turn, directory, eventually, kafka, preflight,
+        toml_text,
+    },
 };
 
 #[test]
@@ -96,6 +101,60 @@ fn a_running_publisher_is_fine_and_somebody_else_on_the_slot_is_not() {
     let check = preflight(&stage, &[]);
     assert_eq!(check.code, 0);
     check.shows("slot_reader", "warning", "in use by \"intruder\"");
+    assert_eq!(publisher.terminate(), 0);
+}
+
+#[test]
+fn a_publisher_that_has_the_last_walsender_is_fine() {
+    let turn = Turn::heavy();
+    let postgres = Postgres::start_new(&[("max_wal_senders", "1")]);
+    let stage = good(Stage::on(&postgres, kafka(), turn));
+    let publisher = stage.run();
+    let check = preflight(&stage, &[]);
+    assert_eq!(check.code, 0);
+    check.shows("walsenders", "ok", "1 of 1 walsenders in use, ours among them");
+    check.shows("replication", "ok", "was not tried: our publisher has one of the last");
+    assert_eq!(publisher.terminate(), 0);
+    no_walsender_is_left(&postgres);
+    preflight(&stage, &[]).shows("replication", "ok", "may log in and replicate");
+}
+
+fn no_walsender_is_left(postgres: &Postgres) {
+    let admin = postgres.sql("postgres");
+    eventually("no walsender is left", PATIENCE, || {
+        admin.one::<bool>("select not exists (select from pg_stat_replication)").then_some(())
+    });
+}
+
+#[test]
+fn a_walsender_that_we_may_not_look_at_may_be_a_standby() {
+    let turn = Turn::heavy();
+    let postgres = Postgres::start_new(&[]);
+    let stage = good(Stage::on(&postgres, kafka(), turn));
+    let admin = postgres.sql(&stage.name);
+    preflight(&stage, &[]).shows("failover", "ok", "no standby is known");
+
+    let files = directory("received");
+    let mut receiver = Command::new(postgres.program("pg_receivewal"));
+    receiver.args(["--no-loop", "--username=postgres"]);
+    receiver.args(["--host".as_ref(), postgres.socket().as_os_str()]);
+    receiver.args(["--port", &postgres.port.to_string()]);
+    receiver.args(["--directory".as_ref(), files.as_os_str()]);
+    let receiver = Process::start(&mut receiver, &files.with_extension("log"));
+    eventually("WAL is streamed", PATIENCE, || {
+        let streams = "select exists (select from pg_stat_replication where state = 'streaming')";
+        admin.one::<bool>(streams).then_some(())
+    });
+    let hint = preflight(&stage, &[]).shows("failover", "warning", "1 walsender may be one");
+    assert!(hint.contains("pg_monitor"), "{hint}");
+    admin.run(&format!("grant pg_monitor to {ROLE}"));
+    preflight(&stage, &[]).shows("failover", "warning", "after a failover it is gone");
+    // Ours, once it streams, is nobody's standby.
+    drop(receiver);
+    no_walsender_is_left(&postgres);
+    admin.run(&format!("revoke pg_monitor from {ROLE}"));
+    let publisher = stage.run();
+    preflight(&stage, &[]).shows("failover", "ok", "no standby is known");
     assert_eq!(publisher.terminate(), 0);
 }
 

@@ -25,11 +25,12 @@ SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots) AS slot
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication) AS walsenders,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots
         WHERE slot_type = 'physical' AND NOT temporary) AS physical_slots,
-       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication AS sender
-        WHERE sender.state = 'streaming'
-          AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
-                          WHERE slot.active_pid = sender.pid AND slot.slot_type = 'logical'))
-           AS standbys";
+       other.standbys, other.unseen
+FROM (SELECT pg_catalog.count(*) FILTER (WHERE sender.state = 'streaming') AS standbys,
+             pg_catalog.count(*) FILTER (WHERE sender.state IS NULL) AS unseen
+      FROM pg_catalog.pg_stat_replication AS sender
+      WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
+                        WHERE slot.active_pid = sender.pid AND slot.slot_type = 'logical')) AS other";
 
 /// By their names in pg_roles: not every version has each of these roles.
 const ROLE: &str = "
@@ -215,6 +216,7 @@ fn load_of(row: &Row) -> Result<Load, Error> {
         walsenders: column(row, "walsenders")?,
         physical_slots: column(row, "physical_slots")?,
         standbys: column(row, "standbys")?,
+        unseen: column(row, "unseen")?,
     })
 }
 
