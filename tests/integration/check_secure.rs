@@ -16,6 +16,22 @@ fn the_way_to_postgresql_is_encrypted_or_it_is_said_that_it_is_not() {
     preflight(&stage, &["--topic", "t"]).shows("encryption", "ok", "stays on this machine");
 }
 
+#[test]
+fn over_a_network_the_certificate_and_its_name_are_checked_or_it_is_said_that_they_are_not() {
+    let (server, stage) = (secured(), secured().stage());
+    for (mode, state, part) in [
+        ("sslmode=verify-full", "ok", "encrypted, TLSv1.3"),
+        ("sslmode=verify-ca", "warning", "certificate or name is not checked"),
+        ("sslmode=require", "warning", "certificate or name is not checked"),
+        ("sslmode=disable", "warning", "to 0.0.0.0 is not encrypted"),
+    ] {
+        // The kernel takes it to this machine, and nobody would know by the address.
+        stage.comes_as(ROLE, &format!("{mode} hostaddr=0.0.0.0 {}", server.trust()));
+        let hint = preflight(&stage, &["--topic", "t"]).shows("encryption", state, part);
+        assert_eq!(hint.contains("sslmode=verify-full"), state != "ok", "{hint}");
+    }
+}
+
 /// A stage that logs in to the secure node with `password`, and with this option beside.
 fn stage_with(password: &str, (name, value): (&str, &str)) -> Stage<'static> {
     let turn = Turn::light();

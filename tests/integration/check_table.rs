@@ -29,11 +29,6 @@ fn each_trouble_of_the_table_is_told_and_ends_with_its_remedy() {
             ("id_unique", "warning", "nothing keeps column \"id\" unique"),
         ),
         (
-            "alter table outbox drop constraint outbox_pkey, add primary key (seq)",
-            BY_ITS_HINT,
-            ("id_unique", "warning", "nothing keeps column \"id\" unique"),
-        ),
-        (
             "alter table outbox drop constraint outbox_payload_check",
             BY_ITS_HINT,
             ("payload_limit", "warning", "no limit:"),
@@ -119,6 +114,18 @@ fn a_partitioned_outbox_is_fine_until_a_partition_is_unlogged() {
     let check = preflight(&stage, &[]);
     assert_eq!(check.code, 1);
     check.shows("table", "fault", "outbox_2");
+}
+
+#[test]
+fn an_id_beside_another_primary_key_is_made_unique_by_the_hint() {
+    let stage = good(Stage::new());
+    stage.sql().run(
+        "alter table outbox drop constraint outbox_pkey, add primary key (seq);
+         alter table outbox alter column id set not null",
+    );
+    let hint = preflight(&stage, &[]).shows("id_unique", "warning", "nothing keeps column \"id\"");
+    stage.sql().run(statement(&hint));
+    preflight(&stage, &[]).shows("id_unique", "ok", "\"id\" is unique");
 }
 
 #[test]
