@@ -46,7 +46,7 @@ pub struct Load {
     pub physical_slots: i64,
     /// Walsenders that stream and read no logical slot, where we may see what they do.
     pub standbys: i64,
-    /// Walsenders that read no logical slot and do what we may not see.
+    /// Walsenders that read no logical slot, do what we may not see and have not our name.
     pub unseen: i64,
 }
 

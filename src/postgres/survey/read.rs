@@ -19,7 +19,7 @@ WHERE name IN ('max_replication_slots', 'max_wal_senders', 'max_slot_wal_keep_si
                'synchronous_standby_names', 'output_plugin_libraries')";
 
 /// Everybody sees that a walsender is there; what it does is hidden from most, and one that has just
-/// connected is nobody's standby yet.
+/// connected is nobody's standby yet. Names are never hidden: one with ours is a publisher.
 const LOAD: &str = "
 SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots) AS slots,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication) AS walsenders,
@@ -27,7 +27,9 @@ SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots) AS slot
         WHERE slot_type = 'physical' AND NOT temporary) AS physical_slots,
        other.standbys, other.unseen
 FROM (SELECT pg_catalog.count(*) FILTER (WHERE sender.state = 'streaming') AS standbys,
-             pg_catalog.count(*) FILTER (WHERE sender.state IS NULL) AS unseen
+             pg_catalog.count(*) FILTER (WHERE sender.state IS NULL
+                                              AND sender.application_name IS DISTINCT FROM $1)
+                 AS unseen
       FROM pg_catalog.pg_stat_replication AS sender
       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
                         WHERE slot.active_pid = sender.pid AND slot.slot_type = 'logical')) AS other";
@@ -119,9 +121,9 @@ pub async fn survey(
     payload: &str,
 ) -> Result<Survey, Error> {
     let config = client.config();
-    let oid = table.unwrap_or(0);
+    let (oid, application) = (table.unwrap_or(0), config.conninfo.application_name());
     let settings = client.query("read the server's settings", SETTINGS, &[]).await?;
-    let load = client.query_opt("count slots and walsenders", LOAD, &[]).await?;
+    let load = client.query_opt("count slots and walsenders", LOAD, &[&application]).await?;
     let role = client.query_opt("read about our own role", ROLE, &[&oid]).await?;
     let reader = client.query_opt("read who uses the slot", READER, &[&config.slot]).await?;
     Ok(Survey {
