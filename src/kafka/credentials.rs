@@ -23,6 +23,8 @@ pub(super) const NAMED_FILES: [&str; 5] = [
 #[derive(Debug)]
 pub(crate) struct Credentials {
     files: Vec<(PathBuf, Option<u64>)>,
+    /// What the files held at the last look.
+    last: Vec<Option<u64>>,
     authorities: Authorities,
 }
 
@@ -33,15 +35,20 @@ impl Credentials {
         let named = named.map(|value| PathBuf::from(value.expose()));
         let paths = config.options_files.values().cloned().chain(named);
         let files = paths.map(|path| (seal(&path), path)).map(|(seal, path)| (path, seal));
-        Credentials { files: files.collect(), authorities: authorities(config) }
+        Credentials { files: files.collect(), last: Vec::new(), authorities: authorities(config) }
     }
 
-    /// Whether a file holds something else now. One that cannot be read is about to be written.
-    pub(crate) fn have_changed(&self) -> bool {
-        self.files.iter().any(|(path, before)| {
-            let now = seal(path);
-            now.is_some() && now != *before
-        })
+    /// Whether a file holds something else now, and all of them what they held at the last look: a
+    /// certificate and its key are not written at once. One that cannot be read is about to be.
+    pub(crate) fn have_changed(&mut self) -> bool {
+        let now: Vec<Option<u64>> = self.files.iter().map(|(path, _)| seal(path)).collect();
+        let pairs = || now.iter().zip(self.files.iter().map(|(_, before)| before));
+        let differs = pairs().any(|(now, before)| now != before);
+        // A folder of certificates never could.
+        let can_be_read = pairs().all(|(now, before)| now.is_some() || before.is_none());
+        let is_settled = now == self.last;
+        self.last = now;
+        differs && is_settled && can_be_read
     }
 
     /// Whom librdkafka trusts.
@@ -81,11 +88,14 @@ mod tests {
         fs::write(&file, "old").unwrap();
         let mut config = Config::default();
         config.options_files.insert("sasl.password".into(), file.clone());
-        let credentials = Credentials::of(&config);
+        let mut credentials = Credentials::of(&config);
         assert!(!credentials.have_changed());
-        fs::write(&file, "").unwrap();
-        assert!(!credentials.have_changed(), "half written");
+        for half_written in ["", "n"] {
+            fs::write(&file, half_written).unwrap();
+            assert!(!credentials.have_changed(), "half written");
+        }
         fs::write(&file, "new").unwrap();
+        assert!(!credentials.have_changed(), "it may go on being written");
         assert!(credentials.have_changed());
         assert!(!format!("{credentials:?}").contains("old"));
         fs::remove_file(&file).unwrap();

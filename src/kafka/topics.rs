@@ -144,16 +144,22 @@ impl Topics {
                     *again = Again::Asking(Lookup::start(producer, &topic.name, None));
                 }
                 Again::Asking(lookup) => {
-                    if let Some(answer) = lookup.answer() {
-                        *again = match answer {
-                            Answer::Exists(count) if count != gate.partitions() => {
-                                Again::Changed(count)
+                    let asked = *doubt == Doubt::Asked;
+                    match lookup.answer() {
+                        None => {}
+                        // Nobody has said that the topic lacks the partition.
+                        Some(Answer::NotKnown(_)) if asked => *again = Again::At(now + ASK_AGAIN),
+                        Some(answer) => {
+                            *again = match answer {
+                                Answer::Exists(count) if count != gate.partitions() => {
+                                    Again::Changed(count)
+                                }
+                                // A topic that is gone shows in what was sent to it.
+                                _ => Again::At(now + self.refresh),
+                            };
+                            if asked {
+                                *doubt = Doubt::Settled;
                             }
-                            // A topic that is gone shows in what was sent to it.
-                            _ => Again::At(now + self.refresh),
-                        };
-                        if *doubt == Doubt::Asked {
-                            *doubt = Doubt::Settled;
                         }
                     }
                 }

@@ -146,6 +146,8 @@ pub async fn inspect(
     config: &Config,
     (schema, name): (&str, &str),
 ) -> Result<Facts, Error> {
+    // First, for its position: what is read after it may be younger, and never older.
+    let server = server(client).await?;
     let table = table(client, &config.publication, (schema, name)).await?;
     let oid = table.as_ref().map_or(0, |table| table.oid);
     Ok(Facts {
@@ -156,7 +158,7 @@ pub async fn inspect(
             publication: config.publication.clone(),
             slot: config.slot.clone(),
         },
-        server: server(client).await?,
+        server,
         publication: publication(client, &config.publication, (schema, name, oid)).await?,
         slot: slot(client, &config.slot).await?,
         table,
