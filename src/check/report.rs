@@ -104,8 +104,7 @@ impl Line {
         sentence: impl Into<String>,
         hint: impl Into<String>,
     ) -> Line {
-        let line = Line::ok(area, name, sentence);
-        Line { state: State::Warning, hint: Some(hint.into()), ..line }
+        Line::ok(area, name, sentence).in_need(State::Warning, hint.into())
     }
 
     /// Something that must be mended.
@@ -115,8 +114,11 @@ impl Line {
         sentence: impl Into<String>,
         hint: impl Into<String>,
     ) -> Line {
-        let line = Line::ok(area, name, sentence);
-        Line { state: State::Fault, hint: Some(hint.into()), ..line }
+        Line::ok(area, name, sentence).in_need(State::Fault, hint.into())
+    }
+
+    fn in_need(self, state: State, hint: String) -> Line {
+        Line { state, hint: Some(hint), ..self }
     }
 
     /// A fault that an edge has put into words.

@@ -72,13 +72,14 @@ fn columns(table: &TableFacts, shape: &Shape, config: &Config) -> Line {
              INSERT; PostgreSQL 18 can publish stored ones (publish_generated_columns)",
         );
     }
-    let columns = table.columns.iter().filter(|one| !shape.silent_generated.contains(&one.name));
     let relation = Relation {
         id: table.oid,
         namespace: &config.table.schema,
         name: &config.table.name,
         replica_identity: b'd',
-        columns: columns
+        columns: table
+            .columns
+            .iter()
             .map(|column| Column {
                 is_key: false,
                 name: &column.name,

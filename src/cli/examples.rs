@@ -1,20 +1,22 @@
 //! What `--help` teaches by example.
 
-pub(super) const TOP: &str = "\
+macro_rules! first_steps {
+    () => {
+        "\
 Examples:
   postrider demo                                  # see it work, with nothing set up
   postrider settings --example > postrider.toml   # then fill in url and brokers
   postrider init --create-table                   # outbox table, publication, slot
   postrider check                                 # is all as it should be?
-  postrider run";
+  postrider run"
+    };
+}
 
-pub(super) const MANUAL: &str = "\
-Examples:
-  postrider demo                                  # see it work, with nothing set up
-  postrider settings --example > postrider.toml   # then fill in url and brokers
-  postrider init --create-table                   # outbox table, publication, slot
-  postrider check                                 # is all as it should be?
-  postrider run
+pub(super) const TOP: &str = first_steps!();
+
+pub(super) const MANUAL: &str = concat!(
+    first_steps!(),
+    "
 
   # in your service, in the transaction that changes the business data
   INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
@@ -34,7 +36,8 @@ Exit codes:
   77  rights are missing
   78  settings are wrong
   79  Kafka refused a record for good
- 130  ended by Ctrl-C (demo)";
+ 130  ended by Ctrl-C (demo)"
+);
 
 pub(super) const RUN: &str = "\
 Examples:

@@ -8,17 +8,6 @@ fn row(stage: &Stage<'_>, id: &str) -> String {
     stage.insert(id, "'k'", r#"'{"of":1}'"#)
 }
 
-/// Each event's id once, in the order of their first records: a restart may repeat some.
-fn ids(stage: &Stage<'_>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    for id in stage.records().iter().filter_map(|record| record.header("id")) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    ids
-}
-
 #[test]
 fn columns_that_no_setting_names_and_types_change_amid_a_transaction() {
     let stage = Stage::new();
@@ -63,7 +52,7 @@ fn columns_that_no_setting_names_and_types_change_amid_a_transaction() {
     }
 
     let records = stage.records_when(&publisher, expected.len());
-    assert_eq!(ids(&stage), expected);
+    assert_eq!(stage.first_ids(), expected);
     for record in &records {
         let number: usize = record.header("id").unwrap().parse().unwrap();
         // The payload as the type of its time writes it: jsonb has a space.
@@ -98,7 +87,7 @@ fn a_dropped_column_that_a_setting_names_holds_until_no_setting_does() {
     let reason = publisher.holds("has no column \"type\" (needed by route.headers");
     assert!(reason.contains("public.outbox") && reason.contains("[route]"), "{reason}");
     assert!(reason.contains("before it was added"), "{reason}");
-    assert_eq!(ids(&stage), ["1-before", "2-same-transaction"]);
+    assert_eq!(stage.first_ids(), ["1-before", "2-same-transaction"]);
     // A new column of that name does not help rows that were written without one.
     sql.run("alter table outbox add column type text default 'made'");
     sql.run(&row(&stage, "4-with"));
@@ -108,7 +97,7 @@ fn a_dropped_column_that_a_setting_names_holds_until_no_setting_does() {
     stage.set("route.headers", "['id']");
     let publisher = stage.run();
     stage.confirmed();
-    assert_eq!(ids(&stage), ["1-before", "2-same-transaction", "3-without", "4-with"]);
+    assert_eq!(stage.first_ids(), ["1-before", "2-same-transaction", "3-without", "4-with"]);
     assert_eq!(publisher.terminate(), 0);
 }
 
@@ -127,7 +116,7 @@ fn a_renamed_column_that_a_setting_names_holds_until_the_name_or_the_setting_is_
         ));
         let reason = publisher.holds("has no column \"aggregateid\" (needed by route.key");
         assert!(reason.contains("public.outbox"), "{reason}");
-        assert_eq!(ids(&stage), ["1-before", "2-same-transaction"]);
+        assert_eq!(stage.first_ids(), ["1-before", "2-same-transaction"]);
 
         let publisher = if mend_by_setting {
             assert_eq!(publisher.terminate(), 0);
@@ -143,7 +132,7 @@ fn a_renamed_column_that_a_setting_names_holds_until_the_name_or_the_setting_is_
         stage.confirmed();
         publisher.ready();
         let expected = ["1-before", "2-same-transaction", "3-renamed", "4-renamed", "5-mended"];
-        assert_eq!(ids(&stage), expected);
+        assert_eq!(stage.first_ids(), expected);
         assert!(stage.records().iter().all(|record| record.key.as_deref() == Some(b"k")));
         assert_eq!(publisher.terminate(), 0);
     }
@@ -165,7 +154,7 @@ fn rows_written_before_a_column_got_its_present_name_are_read_by_that_name() {
     sql.run(&renamed("3-live"));
 
     let records = stage.records_when(&publisher, 3);
-    assert_eq!(ids(&stage), ["1-old", "2-new", "3-live"]);
+    assert_eq!(stage.first_ids(), ["1-old", "2-new", "3-live"]);
     assert!(records.iter().all(|record| record.key.as_deref() == Some(b"k")));
     assert_eq!(publisher.terminate(), 0);
 }
@@ -182,5 +171,5 @@ fn columns_that_changed_places_are_not_guessed_at() {
     );
     stage.set("outbox.columns", "{ key = 'entity' }");
     stage.run_and_leave().refuses(76, &["public.outbox", "\"entity\"", "route.key"]);
-    assert_eq!(ids(&stage), Vec::<String>::new());
+    assert_eq!(stage.first_ids(), Vec::<String>::new());
 }

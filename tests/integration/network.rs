@@ -12,14 +12,13 @@ fn behind_a_proxy() -> (Stage<'static>, Proxy) {
     (stage, proxy)
 }
 
-#[test]
-fn connections_cut_over_and_over_under_load_lose_nothing() {
-    let (stage, proxy) = behind_a_proxy();
-    let sampler = Sampler::start(&stage);
-    let load = Load::start(&stage, 3, Duration::from_millis(4));
+/// Cuts all connections of a publisher under load so many times, and checks the whole history.
+pub fn cut_under_load(stage: &Stage<'_>, proxy: &Proxy, times: u32) {
+    let sampler = Sampler::start(stage);
+    let load = Load::start(stage, 3, Duration::from_millis(4));
     let publisher = stage.run();
     publisher.allow_warnings();
-    for _ in 0..10 {
+    for _ in 0..times {
         load.goes_on(40);
         proxy.cut();
         publisher.ready();
@@ -28,6 +27,12 @@ fn connections_cut_over_and_over_under_load_lose_nothing() {
     stage.confirmed();
     assert_eq!(publisher.terminate(), 0);
     stage.check(stage.rows(), sampler.finish());
+}
+
+#[test]
+fn connections_cut_over_and_over_under_load_lose_nothing() {
+    let (stage, proxy) = behind_a_proxy();
+    cut_under_load(&stage, &proxy, 10);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! TLS to PostgreSQL: the stream and the SQL connection speak it as the connection string asks.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::harness::{Load, Proxy, ROLE, Sampler, Stage, Turn, kafka, secured};
+use crate::{
+    harness::{Proxy, ROLE, Stage, Turn, kafka, secured},
+    network::cut_under_load,
+};
 
 /// Runs a publisher until an event came through and returns pg_stat_ssl's `column`.
 #[track_caller]
@@ -178,17 +181,5 @@ fn connections_over_tls_cut_under_load_lose_nothing() {
     let trust = server.trust();
     stage
         .comes(&format!("port={} sslmode=verify-full channel_binding=require {trust}", proxy.port));
-    let sampler = Sampler::start(&stage);
-    let load = Load::start(&stage, 3, Duration::from_millis(4));
-    let publisher = stage.run();
-    publisher.allow_warnings();
-    for _ in 0..4 {
-        load.goes_on(40);
-        proxy.cut();
-        publisher.ready();
-    }
-    load.finish();
-    stage.confirmed();
-    assert_eq!(publisher.terminate(), 0);
-    stage.check(stage.rows(), sampler.finish());
+    cut_under_load(&stage, &proxy, 4);
 }

@@ -6,17 +6,6 @@ use crate::harness::{PATIENCE, Postgres, Row, Stage, Stop, Turn, eventually, kaf
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Each event's id once, in the order of their first records: a restart may repeat some.
-fn ids(stage: &Stage<'_>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    for id in stage.records().iter().filter_map(|record| record.header("id")) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    ids
-}
-
 /// Where the server has to keep WAL from for this slot, and whether that is before `lsn`.
 fn keeps_wal_from_before(stage: &Stage<'_>, lsn: &str) -> bool {
     stage.sql().one(&format!(
@@ -68,7 +57,7 @@ fn prepared_transactions_are_delivered_when_they_are_committed_whatever_restarts
     sql.run("commit prepared 'a'");
     sql.run(&row("last"));
     stage.confirmed();
-    assert_eq!(ids(&stage), ["free", "b-1", "b-2", "between", "a-1", "a-2", "last"]);
+    assert_eq!(stage.first_ids(), ["free", "b-1", "b-2", "between", "a-1", "a-2", "last"]);
     assert!(keeps_wal_from_before(&stage, &before), "one is prepared still");
 
     sql.run("rollback prepared 'left'");
@@ -80,7 +69,7 @@ fn prepared_transactions_are_delivered_when_they_are_committed_whatever_restarts
     assert_eq!(publisher.terminate(), 0);
 
     // The order of a key is that of commits, not of inserts.
-    let place = |row: &Row| ids(&stage).iter().position(|id| *id == row.id).unwrap() as i64;
+    let place = |row: &Row| stage.first_ids().iter().position(|id| *id == row.id).unwrap() as i64;
     let rows = stage.rows().into_iter().map(|row| Row { seq: place(&row), ..row }).collect();
     stage.check(rows, Vec::new());
 }

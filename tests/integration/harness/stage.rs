@@ -254,6 +254,17 @@ impl<'a> Stage<'a> {
         self.topics.read(&self.topic_names())
     }
 
+    /// Each event's id once, in the order of their first records: a restart may repeat some.
+    pub fn first_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for id in self.records().iter().filter_map(|record| record.header("id")) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
     /// Waits until the topics hold at least `count` records, and returns them all.
     #[track_caller]
     pub fn records_when(&self, publisher: &Publisher, count: usize) -> Vec<Record> {
