@@ -1,22 +1,15 @@
 //! Publication and slot: tests by tables of facts.
 
 use super::*;
-use crate::check::report::State::{self, Fault, Ok as Fine, Warning};
+use crate::{
+    check::report::State::{self, Fault, Ok as Fine, Warning},
+    postgres::facts::fixture::sound,
+};
 
 fn slot() -> SlotFacts {
-    SlotFacts {
-        plugin: Some("pgoutput".into()),
-        database: Some("shop".into()),
-        active: false,
-        active_pid: None,
-        restart_lsn: Some(Lsn::new(1000)),
-        confirmed_flush_lsn: Some(Lsn::new(2000)),
-        wal_status: WalStatus::Reserved,
-        safe_wal_size: None,
-        temporary: false,
-        two_phase: false,
-        invalidation: None,
-    }
+    let (restart_lsn, confirmed_flush_lsn) = (Some(Lsn::new(1000)), Some(Lsn::new(2000)));
+    let sound = sound().slot.expect("a sound publisher has a slot");
+    SlotFacts { restart_lsn, confirmed_flush_lsn, ..sound }
 }
 
 #[track_caller]

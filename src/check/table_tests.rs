@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     check::report::State::{self, Fault, Ok as Fine, Warning},
     outbox::{Columns, HeaderColumn, Route, TableName},
-    postgres::facts::{ColumnFacts, Names, Persistence, ServerFacts},
+    postgres::facts::{ColumnFacts, Persistence, fixture::sound},
 };
 
 fn settings() -> Config {
@@ -42,28 +42,7 @@ const COLUMNS: [(&str, u32); 4] =
     [("id", 2950), ("aggregatetype", 25), ("aggregateid", 25), ("payload", 3802)];
 
 fn facts(table: Option<TableFacts>) -> Facts {
-    Facts {
-        names: Names {
-            endpoint: crate::postgres::Endpoint::Unix("/run/x".into()),
-            database: "shop".into(),
-            table: "public.outbox".into(),
-            publication: "p".into(),
-            slot: "s".into(),
-        },
-        server: ServerFacts {
-            version_num: 150_018,
-            system_identifier: 1,
-            timeline: 1,
-            wal_level: "logical".into(),
-            in_recovery: false,
-            wal_sender_timeout: None,
-            may_replicate: true,
-            current_lsn: crate::wal::Lsn::ZERO,
-        },
-        table,
-        publication: None,
-        slot: None,
-    }
+    Facts { table, publication: None, slot: None, ..sound() }
 }
 
 fn good_shape() -> Shape {

@@ -4,6 +4,8 @@
 //! asked, and a table that is not published is simply not there. So it is read first, judged by
 //! [`Facts::verdict`], and shown where people look.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod read;
 mod verdict;
 
