@@ -20,6 +20,8 @@ pub enum FaultKind {
     Slot,
     /// The publication does not, or no longer, deliver the outbox table's inserts.
     Publication,
+    /// Events of a known range of the WAL may be missing, and a person has to decide.
+    Gap,
     /// An outbox row cannot become a record.
     Unroutable,
     /// The server sent what is not the replication protocol.
@@ -32,7 +34,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order the metric lists them.
-    pub const ALL: [FaultKind; 11] = [
+    pub const ALL: [FaultKind; 12] = [
         FaultKind::Settings,
         FaultKind::Rights,
         FaultKind::Postgres,
@@ -40,6 +42,7 @@ impl FaultKind {
         FaultKind::Kafka,
         FaultKind::Slot,
         FaultKind::Publication,
+        FaultKind::Gap,
         FaultKind::Unroutable,
         FaultKind::Protocol,
         FaultKind::Refused,
@@ -56,6 +59,7 @@ impl FaultKind {
             FaultKind::Kafka => "kafka",
             FaultKind::Slot => "slot",
             FaultKind::Publication => "publication",
+            FaultKind::Gap => "gap",
             FaultKind::Unroutable => "unroutable",
             FaultKind::Protocol => "protocol",
             FaultKind::Refused => "refused",
@@ -71,6 +75,7 @@ impl FaultKind {
             FaultKind::Postgres | FaultKind::SlotBusy | FaultKind::Kafka => 69,
             FaultKind::Slot
             | FaultKind::Publication
+            | FaultKind::Gap
             | FaultKind::Unroutable
             | FaultKind::Protocol => 76,
             FaultKind::Refused => 79,

@@ -11,6 +11,7 @@
 //! assembly   publisher (session, supervisor) · check · demo
 //! edges      postgres · kafka · observe            edges never import each other
 //! pure       publisher::engine → outbox, ack → wal no async, clock, log, randomness or I/O
+//!            witness → wal
 //! ```
 //!
 //! `fault` is a leaf that every layer may use. To read the program, follow one row: [`wal`],
@@ -28,3 +29,4 @@ pub mod outbox;
 pub mod postgres;
 pub mod publisher;
 pub mod wal;
+pub mod witness;

@@ -9,6 +9,7 @@ use super::{
     routes::{self, Routes, Why},
     server, session, table,
     topic::{self, Expectation, Payload},
+    witness,
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -62,9 +63,14 @@ pub async fn examine(subject: Subject<'_>, progress: &dyn Fn(&str)) -> Report {
             lines.extend(routes.lines(&subject.outbox.route.topic, &table, user));
             let expectation =
                 Expectation { defaults: inspector.cluster().defaults.clone(), ..expectation };
-            let names = routes.topics();
+            let mut names = routes.topics();
+            let witness = subject.kafka.witness.as_ref().map(|topic| topic.name.clone());
+            names.extend(witness.clone());
             let topics = tokio::task::spawn_blocking(move || inspector.topics(&names)).await;
-            lines.extend(topic::judge(&topics.unwrap_or_default(), &expectation));
+            let mut topics = topics.unwrap_or_default();
+            let last = witness.and_then(|_| topics.pop());
+            lines.extend(topic::judge(&topics, &expectation));
+            lines.push(witness::judge(last.as_ref()));
         }
         answer => {
             let fault = match answer {

@@ -24,6 +24,7 @@ mod session;
 mod standby_names;
 mod table;
 mod topic;
+mod witness;
 mod words;
 
 pub use examine::{Subject, examine};

@@ -50,6 +50,7 @@ pub(super) const INIT: &str = "\
 Examples:
   postrider init --create-table --print | less    # look first
   postrider init --create-table
+  postrider init --accept-gap                     # when run holds for a gap, and you know of it
   postrider init --print | psql -d shop           # as a person with more rights";
 
 pub(super) const CHECK: &str = "\

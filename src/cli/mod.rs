@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::Settings,
     fault::{Fault, FaultKind},
+    postgres::setup::Wishes,
 };
 
 /// Carries a PostgreSQL outbox to Kafka: at least once, in order per key, nothing lost.
@@ -47,7 +48,7 @@ enum Command {
         #[arg(long)]
         exit_on_fault: bool,
     },
-    /// Create what is missing in PostgreSQL; safe to repeat
+    /// Create what is missing in PostgreSQL, and the witness topic in Kafka; safe to repeat
     #[command(after_help = examples::INIT)]
     Init {
         /// Print the SQL instead of running it
@@ -56,6 +57,9 @@ enum Command {
         /// Create the outbox table too
         #[arg(long)]
         create_table: bool,
+        /// Go on though events may be missing: take slot, publication and table as they are now
+        #[arg(long, conflicts_with = "print")]
+        accept_gap: bool,
     },
     /// Look at PostgreSQL, table, slot, rights, Kafka and topics; exit code 1 when something is wrong
     #[command(after_help = examples::CHECK)]
@@ -147,7 +151,9 @@ impl Cli {
         let config = || Settings::load(self.config.as_deref())?.config();
         match self.command {
             Command::Run { exit_on_fault } => run::run(config()?, exit_on_fault)?,
-            Command::Init { print, create_table } => init::run(&config()?, print, create_table)?,
+            Command::Init { print, create_table, accept_gap } => {
+                init::run(config()?, print, Wishes { create_table, accept_gap })?;
+            }
             Command::Check { topic, json } => return check::run(&config()?, &topic, json),
             Command::Settings { example: true, .. } => settings::example()?,
             Command::Settings { json, .. } => settings::run(self.config.as_deref(), json)?,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     kafka::{
-        self, NewTopics, OptionValue,
+        self, NewTopics, OptionValue, WitnessTopic,
         options::{self, OptionError},
     },
     observe::{HttpConfig, LogConfig, LogFormat},
@@ -234,7 +234,22 @@ impl Settings {
                 .collect(),
             create_topics: create_topics.then_some(new_topics),
             window: self.window()?,
+            witness: self.witness(new_topics.replicas)?,
         })
+    }
+
+    fn witness(&self, replicas: i32) -> Result<Option<WitnessTopic>, Error> {
+        const KEY: &str = "kafka.witness_topic";
+        let topic = self.text(KEY)?;
+        if topic.is_empty() {
+            return Ok(None);
+        }
+        if outbox::is_valid_topic(topic) {
+            return Ok(Some(WitnessTopic { name: topic.to_owned(), replicas }));
+        }
+        let hint = "use 1 to 249 letters, digits, dots, underscores and hyphens; empty does without \
+                    a witness";
+        Err(self.wrong(KEY, format!("is {topic:?}, which no topic can be called"), hint))
     }
 
     fn brokers(&self) -> Result<String, Error> {

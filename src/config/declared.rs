@@ -21,6 +21,8 @@ pub struct Setting {
 pub enum Kind {
     /// A text.
     Text,
+    /// A text; empty turns off what it names.
+    TextOrNone,
     /// How to reach PostgreSQL; shown without its password.
     ConnInfo,
     /// The path of a file.
@@ -230,7 +232,8 @@ pub static DECLARED: &[Setting] = &[
         "kafka.topic_replicas",
         Kind::Count(1, 1000),
         Absent::Off("3"),
-        "Replicas of a topic that create_topics creates. Without it, the broker's default.",
+        "Replicas of a topic that create_topics creates, and of the witness topic. Without it, the \
+         broker's default.",
     ),
     setting(
         "kafka.window",
@@ -251,6 +254,14 @@ pub static DECLARED: &[Setting] = &[
         Absent::Default("30s"),
         "When the oldest unacknowledged record is older than this, PostgreSQL is let go, so that \
          it can shut down; Kafka is tried on.",
+    ),
+    setting(
+        "kafka.witness_topic",
+        Kind::TextOrNone,
+        Absent::Default("postrider.witness"),
+        "The compacted topic that remembers what was confirmed and what the catalog looked like, so \
+         that a slot that was moved and a publication that was changed are noticed. Empty: nothing \
+         is remembered, and nobody notices.",
     ),
     setting(
         "refused.policy",

@@ -46,6 +46,7 @@ impl Reader<'_> {
         match (self.setting.kind, value.get_ref()) {
             (
                 Kind::Text
+                | Kind::TextOrNone
                 | Kind::ConnInfo
                 | Kind::Path
                 | Kind::Choice(_)
@@ -97,7 +98,7 @@ impl Reader<'_> {
     }
 
     fn scalar(&self, text: &str, at: usize) -> Result<Value, Error> {
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && self.setting.kind != Kind::TextOrNone {
             return Err(self.wrong(at, "is empty", "give it a value, or leave it out"));
         }
         match self.setting.kind {
@@ -222,7 +223,7 @@ impl Reader<'_> {
 
     fn expected(&self) -> String {
         match self.setting.kind {
-            Kind::Text | Kind::ConnInfo => "a text".to_owned(),
+            Kind::Text | Kind::TextOrNone | Kind::ConnInfo => "a text".to_owned(),
             Kind::Path => "the path of a file".to_owned(),
             Kind::Choice([word]) => format!("\"{word}\""),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),

@@ -63,6 +63,8 @@ impl Broker {
         };
         let mock = MockCluster::new(BROKERS).map_err(failed)?;
         mock.create_topic(topic, PARTITIONS, BROKERS).map_err(failed)?;
+        // `init` cannot: a mock cluster knows no request that creates one.
+        mock.create_topic(&witness_of(topic), 1, BROKERS).map_err(failed)?;
         let address = mock.bootstrap_servers();
         Ok(Broker {
             asker: client(&address).create().map_err(failed)?,
@@ -87,6 +89,11 @@ impl Broker {
             name: format!("Kafka at {address}"),
             mock: None,
         })
+    }
+
+    /// The topic that remembers what was confirmed: the demo's own, like everything else.
+    pub(super) fn witness_topic(&self) -> String {
+        witness_of(&self.topic)
     }
 
     /// Whether it answers. A mock cluster always does.
@@ -118,7 +125,7 @@ impl Broker {
             && let Ok(admin) = self.admin("remove a topic")
         {
             let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-            let _ = admin.delete_topics(&[&self.topic], &options).await;
+            let _ = admin.delete_topics(&[&self.topic, &self.witness_topic()], &options).await;
         }
     }
 
@@ -182,6 +189,10 @@ impl Broker {
     fn error(&self, doing: &'static str, reason: &impl ToString) -> Error {
         Error::Kafka { brokers: self.address.clone(), doing, reason: reason.to_string() }
     }
+}
+
+fn witness_of(topic: &str) -> String {
+    format!("{topic}.witness")
 }
 
 fn client(brokers: &str) -> ClientConfig {

@@ -33,11 +33,12 @@ impl Publisher {
         let settings = place.path.join("postrider.toml");
         let text = format!(
             "[postgres]\nurl = \"host={} user=postrider dbname=shop\"\n\n\
-             [kafka]\nbrokers = \"{}\"\n\n\
+             [kafka]\nbrokers = \"{}\"\nwitness_topic = \"{}\"\n\n\
              [route]\ntopic = \"{}\"\n\n\
              [http]\nlisten = \"{http}\"\n",
             place.server.display(),
             broker.address,
+            broker.witness_topic(),
             broker.topic
         );
         fs::write(&settings, text).map_err(machine("write the settings"))?;

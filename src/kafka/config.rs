@@ -23,6 +23,8 @@ pub struct Config {
     pub create_topics: Option<NewTopics>,
     /// Events between the oldest unacknowledged one and the newest sent, at most.
     pub window: u32,
+    /// Where witnesses go; `None` keeps none.
+    pub witness: Option<WitnessTopic>,
 }
 
 /// librdkafka's default for `batch.size`, in bytes.
@@ -56,6 +58,15 @@ impl Config {
         self.options.insert(name.to_owned(), super::OptionValue::new(half.to_string()));
         half
     }
+}
+
+/// The topic of the witnesses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessTopic {
+    /// Its name.
+    pub name: String,
+    /// Replicas when it is created; -1 is the broker's default.
+    pub replicas: i32,
 }
 
 /// The shape of topics that Postrider creates.

@@ -7,7 +7,7 @@
 //!  Delivery ◄─ Producer::next_delivery ◄─ delivery callback, served by Producer::serve
 //! ```
 //!
-//! [`inspect`] asks a cluster about itself for `postrider check`; no record goes that way.
+//! [`witnesses`] reads and makes the topic that remembers what was confirmed. [`inspect`] asks a cluster about itself for `postrider check`; no record goes that way.
 //!
 //! This edge has never heard of the replication stream: it carries a [`crate::ack::Ticket`] from
 //! the sending to the acknowledgement and gives it back.
@@ -31,8 +31,9 @@ mod reports;
 mod security;
 mod shut_out;
 mod topics;
+pub mod witnesses;
 
-pub use config::{Config, NewTopics};
+pub use config::{Config, NewTopics, WitnessTopic};
 pub use error::Error;
 pub use options::{OptionError, OptionValue};
 pub use producer::{Delivery, FlightId, Offer, Producer};

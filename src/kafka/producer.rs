@@ -21,7 +21,7 @@ use super::{
     flights::{Flight, Flights},
     murmur2::partition_of,
     refusal::{Outcome, Refusal},
-    reports::{Callbacks, News, Report},
+    reports::{Callbacks, NOBODY, News, Report},
     shut_out::ShutOut,
     topics::{Known, TopicId, Topics},
 };
@@ -33,6 +33,12 @@ use crate::{
 
 /// Records without key go to one partition in runs of this length, so that batches fill.
 const KEYLESS_RUN: u64 = 100;
+
+/// The number of a witness, which no record in flight can have: they count from 0.
+const WITNESS: usize = usize::MAX;
+
+/// The partition of witnesses. One is enough for all slots of a cluster.
+const WITNESSES: i32 = 0;
 
 /// What librdkafka may say in one turn beside what became of records.
 const MOST_REMARKS: usize = 1000;
@@ -84,6 +90,8 @@ pub struct Producer {
     topics: Topics,
     /// Counts records without key, to place them in runs.
     keyless: u64,
+    /// What became of the witness that was sent last.
+    witness: Option<Outcome>,
 }
 
 impl Producer {
@@ -96,8 +104,9 @@ impl Producer {
         let credentials = Credentials::of(config);
         let client = client_config(config)?;
         let refresh = metadata_refresh(&client);
-        // The window counts events from the oldest in flight: no more can be unreported.
-        let (sender, reports) = sync_channel(config.window as usize + 1);
+        // The window counts events from the oldest in flight: no more can be unreported, but for a
+        // witness.
+        let (sender, reports) = sync_channel(config.window as usize + 2);
         let (tell, news) = sync_channel(64);
         let callbacks = Callbacks::new(sender, tell);
         let inner: BaseProducer<Callbacks> =
@@ -110,6 +119,7 @@ impl Producer {
             flights: Flights::default(),
             topics: Topics::new(config.create_topics.map(|shape| (shape, client)), refresh),
             keyless: 0,
+            witness: None,
         })
     }
 
@@ -202,6 +212,10 @@ impl Producer {
     pub fn next_delivery(&mut self, now: Instant) -> Option<Delivery> {
         loop {
             let report = self.reports.try_recv().ok()?;
+            if report.number == WITNESS {
+                self.witness_came_back(report.outcome);
+                continue;
+            }
             // A number that is not in flight was reported twice; the first report counted.
             let Some(flight) = self.flights.arrive(report.number) else { continue };
             if let Some(gate) = self.topics.gate_mut(flight.topic) {
@@ -215,6 +229,40 @@ impl Producer {
             }
             return Some(Delivery { ticket, outcome, position, topic, bytes, committed_at });
         }
+    }
+
+    /// Sends a witness to a topic that is known to exist. One at a time: its fate is told by
+    /// [`witness_outcome`](Self::witness_outcome). False when librdkafka has no room now.
+    ///
+    /// # Errors
+    /// What librdkafka refuses it for.
+    pub fn send_witness(&self, topic: &str, key: &str, value: &[u8]) -> Result<bool, Outcome> {
+        let record: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord { payload: Some(value), ..beside(topic, key, WITNESS) };
+        match self.inner.send(record) {
+            Ok(()) => Ok(true),
+            Err((error, _)) => match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => Ok(false),
+                code => Err(Outcome::of_code(code.or(Some(RDKafkaErrorCode::Unknown)))),
+            },
+        }
+    }
+
+    /// Lets compaction remove a witness that a later one replaces. Nobody waits for it.
+    pub fn erase_witness(&self, topic: &str, key: &str) {
+        let _ = self.inner.send(beside(topic, key, NOBODY));
+    }
+
+    /// What became of the witness that was sent, once it is known: told once.
+    pub fn witness_outcome(&mut self) -> Option<Outcome> {
+        self.witness.take()
+    }
+
+    fn witness_came_back(&mut self, outcome: Outcome) {
+        if outcome == Outcome::Acknowledged {
+            self.shut_out.acknowledged(self.flights.oldest().map(|flight| flight.sent_at));
+        }
+        self.witness = Some(outcome);
     }
 
     /// Which event the oldest record on its way is.
@@ -312,6 +360,19 @@ impl Producer {
         self.inner
             .send(message)
             .map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))
+    }
+}
+
+/// A record that is none of the outbox's, without a value yet.
+fn beside<'a>(topic: &'a str, key: &'a str, number: usize) -> BaseRecord<'a, [u8], [u8], usize> {
+    BaseRecord {
+        topic,
+        partition: Some(WITNESSES),
+        payload: None,
+        key: Some(key.as_bytes()),
+        timestamp: None,
+        headers: None,
+        delivery_opaque: number,
     }
 }
 

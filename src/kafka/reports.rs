@@ -15,6 +15,9 @@ use rdkafka::{
 
 use super::refusal::Outcome;
 
+/// The number of records whose fate nobody waits for.
+pub(crate) const NOBODY: usize = usize::MAX - 1;
+
 /// One delivery report: the record's number and what became of it.
 pub(crate) struct Report {
     pub(crate) number: usize,
@@ -115,6 +118,9 @@ impl ProducerContext for Callbacks {
         let (outcome, partition) = Outcome::of(report);
         if outcome == Outcome::Acknowledged {
             self.brokers_down.store(false, Ordering::Relaxed);
+        }
+        if number == NOBODY {
+            return;
         }
         // Full is impossible (see the field); a closed channel means that the producer is being
         // destroyed and nobody listens any more. Neither acknowledges anything.

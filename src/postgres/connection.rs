@@ -79,6 +79,21 @@ impl ReplicationConnection {
         parsed.ok_or_else(|| Error::Protocol("IDENTIFY_SYSTEM's answer cannot be read".into()))
     }
 
+    /// Asks which timelines came before `timeline`, and where each ended.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn timeline_history(&mut self, timeline: u32) -> Result<Vec<(u32, Lsn)>, Error> {
+        if timeline <= 1 {
+            return Ok(Vec::new());
+        }
+        let command = format!("TIMELINE_HISTORY {timeline}");
+        let rows = self.query("read the history of its timelines", &command).await?;
+        let file = rows.first().and_then(|row| row.get(1)?.as_deref());
+        let file = file.ok_or_else(|| Error::Protocol("no history of timelines".into()))?;
+        Ok(history(file))
+    }
+
     /// A database without an encoding may hold bytes that are no UTF-8, at which the server would end
     /// the stream again and again. Asked for no encoding, it sends them.
     async fn take_bytes_as_they_are(&mut self) -> Result<(), Error> {
@@ -152,6 +167,15 @@ impl ReplicationConnection {
     }
 }
 
+/// The lines of a history file: timeline, end, reason. Others are comments.
+fn history(file: &str) -> Vec<(u32, Lsn)> {
+    let line = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    file.lines().filter_map(line).collect()
+}
+
 type Row = Vec<Option<String>>;
 
 fn text_row(row: DataRow) -> Result<Row, Error> {
@@ -173,4 +197,17 @@ fn text_row(row: DataRow) -> Result<Row, Error> {
         values.push(Some(String::from_utf8(value.to_vec()).map_err(|_| broken())?));
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_file_tells_where_each_timeline_ended() {
+        let file = "1\t0/3000148\tno recovery target specified\n\n# comment\n\
+                    2\t0/5000000\tbefore 2026-01-01\n";
+        let ends = [(1, Lsn::new(0x300_0148)), (2, Lsn::new(0x500_0000))];
+        assert_eq!(history(file), ends);
+    }
 }

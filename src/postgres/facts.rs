@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+mod identity;
 mod read;
 mod verdict;
 
@@ -66,6 +67,8 @@ pub struct ServerFacts {
     pub may_replicate: bool,
     /// The end of the flushed WAL; on a standby, of what was replayed.
     pub current_lsn: Lsn,
+    /// The oldest transaction that was running at that moment, or the next one to come.
+    pub oldest_xid: u64,
 }
 
 /// The slot's row.
@@ -116,6 +119,11 @@ pub enum WalStatus {
 pub struct PublicationFacts {
     /// Its identity; another one after DROP and CREATE.
     pub oid: u32,
+    /// The transaction that changed it last.
+    pub changed_by: String,
+    /// The entry of the table, or else of its schema, with the transaction that made it; `None` with
+    /// FOR ALL TABLES.
+    pub entry: Option<String>,
     /// FOR ALL TABLES.
     pub all_tables: bool,
     /// Whether inserts are published.

@@ -4,6 +4,7 @@
 //! - [`password()`]: the places a password comes from.
 //! - [`ReplicationConnection`], [`ReplicationStream`]: the WAL, by the replication protocol.
 //! - [`SqlClient`]: one SQL connection; PostgreSQL's catalog and the slot's row are read through it.
+//! - [`count`]: how many rows may lie in a range of the WAL.
 //! - [`facts`]: what must be true before a stream starts, and which of it is not.
 //! - [`lag`]: how far the slot is behind.
 //! - [`setup`]: what `postrider init` creates.
@@ -15,6 +16,7 @@ mod channel;
 mod config;
 mod connection;
 mod conninfo;
+pub mod count;
 mod error;
 pub mod facts;
 pub mod lag;

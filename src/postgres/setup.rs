@@ -14,7 +14,9 @@ pub use script::script;
 use super::{
     Config, Error, SqlClient,
     facts::{Facts, PublicationFacts, inspect},
-    quote, sqlstate,
+    quote,
+    sql::column,
+    sqlstate,
 };
 
 /// A slot waits for every transaction that is writing; longer than this is a person's matter.
@@ -34,6 +36,11 @@ pub struct Outcome {
 pub enum State {
     /// It was missing and is there now.
     Created,
+    /// It was of no use any more and is gone.
+    Removed {
+        /// Why it was.
+        why: String,
+    },
     /// It is as it should be.
     AlreadyThere,
     /// It works, but is not as `init` would have made it.
@@ -49,12 +56,23 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             State::Created => write!(f, "{}: created", self.object),
+            State::Removed { why } => write!(f, "{}: removed: {why}", self.object),
             State::AlreadyThere => write!(f, "{}: already there", self.object),
             State::Differs { what, remedy } => {
                 write!(f, "{}: differs: {what}; to change that, run {remedy}", self.object)
             }
         }
     }
+}
+
+/// What beside the publication and the slot may be made, or removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Create the table when it is missing.
+    pub create_table: bool,
+    /// Remove a slot that cannot deliver what was written, and make it anew: what it has not
+    /// delivered is given up.
+    pub accept_gap: bool,
 }
 
 /// Creates what is missing for the client's settings and the table `schema`.`name`; `report` hears
@@ -68,19 +86,28 @@ impl fmt::Display for Outcome {
 pub async fn setup(
     client: &mut SqlClient,
     (schema, name): (&str, &str),
-    create_table: bool,
+    wishes: Wishes,
     report: &mut dyn FnMut(&Outcome),
 ) -> Result<(), Error> {
     let config = client.config().clone();
     let mut facts = inspect(client, &config, (schema, name)).await?;
     facts.judge_server()?;
+    let mut tell = |object: String, state: State| report(&Outcome { object, state });
+    match useless_slot(&facts) {
+        Some(error) if wishes.accept_gap => {
+            drop_slot(client, &config).await?;
+            facts.slot = None;
+            tell(slot_named(&config), State::Removed { why: error.to_string() });
+        }
+        Some(error) => return Err(error),
+        None => {}
+    }
     if let Some(slot) = &facts.slot {
         facts.judge_slot_kind(slot)?;
     }
-    let mut tell = |object: String, state: State| report(&Outcome { object, state });
 
     let object = format!("table {}", facts.names.table);
-    if facts.table.is_none() && create_table {
+    if facts.table.is_none() && wishes.create_table {
         client.run(&format!("create {object}"), &script::table(schema, name)).await?;
         tell(object, State::Created);
         facts = inspect(client, &config, (schema, name)).await?;
@@ -91,7 +118,6 @@ pub async fn setup(
 
     let object = format!("publication {:?}", config.publication);
     match &facts.publication {
-        None if facts.slot.is_some() => return Err(slot_without_publication(&config)),
         None => {
             let statement = script::publication(&config.publication, schema, name);
             client.run(&format!("create {object}"), &statement).await?;
@@ -103,7 +129,7 @@ pub async fn setup(
         }
     }
 
-    let object = format!("replication slot {:?}", config.slot);
+    let object = slot_named(&config);
     match &facts.slot {
         None => {
             create_slot(client, &config, &format!("create {object}")).await?;
@@ -122,11 +148,67 @@ pub async fn setup(
     Ok(())
 }
 
-/// A slot decodes each row with the catalog of its time, in which there was no publication: it
+/// Why the slot cannot deliver what was written since its position, if it cannot.
+///
+/// A slot decodes each row with the catalog of its time. Where there was no publication in it, it
 /// would fail at the first such row for ever, or from PostgreSQL 18 on skip it in silence.
-fn slot_without_publication(config: &Config) -> Error {
-    let (slot, publication) = (config.slot.clone(), config.publication.clone());
-    Error::SlotWithoutPublication { slot, publication }
+fn useless_slot(facts: &Facts) -> Option<Error> {
+    let kind = facts.judge_slot_kind(facts.slot.as_ref()?);
+    if let Err(error @ Error::SlotInvalidated { .. }) = kind {
+        return Some(error);
+    }
+    let (slot, publication) = (facts.names.slot.clone(), facts.names.publication.clone());
+    let is_without = kind.is_ok() && facts.publication.is_none();
+    is_without.then_some(Error::SlotWithoutPublication { slot, publication })
+}
+
+fn slot_named(config: &Config) -> String {
+    format!("replication slot {:?}", config.slot)
+}
+
+async fn drop_slot(client: &SqlClient, config: &Config) -> Result<(), Error> {
+    let statement =
+        format!("SELECT pg_catalog.pg_drop_replication_slot({})", quote::literal(&config.slot));
+    client.run(&format!("drop {}", slot_named(config)), &statement).await
+}
+
+/// The descriptions of tables (Relation messages) that the slot would send on its way to `position`.
+/// The slot stays where it is.
+///
+/// # Errors
+///
+/// What the server answers: also that it cannot decode the way. The slot must not be in use.
+pub async fn relations_before(
+    client: &mut SqlClient,
+    position: crate::wal::Lsn,
+) -> Result<Vec<Vec<u8>>, Error> {
+    client.allow(SLOT_PATIENCE).await?;
+    let config = client.config();
+    let query = format!(
+        "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes(
+             {}, '{position}', NULL, 'proto_version', '1', 'publication_names', {})
+         WHERE pg_catalog.get_byte(data, 0) = pg_catalog.ascii('R')",
+        quote::literal(&config.slot),
+        quote::literal(&quote::name(&config.publication))
+    );
+    let doing = format!("look at what {} holds", slot_named(config));
+    let rows = client.query(&doing, &query, &[]).await?;
+    rows.iter().map(|row| column(row, "data")).collect()
+}
+
+/// Moves the slot to `position` without decoding what lies before it: for WAL that it would fail at
+/// for ever, since there was no publication then.
+///
+/// # Errors
+///
+/// What the server answers; the slot must not be in use.
+pub async fn pass_over(client: &SqlClient, position: crate::wal::Lsn) -> Result<(), Error> {
+    let config = client.config();
+    let statement = format!(
+        "SELECT pg_catalog.pg_replication_slot_advance({}, '{position}')",
+        quote::literal(&config.slot)
+    );
+    client.run(&format!("move {}", slot_named(config)), &statement).await
 }
 
 async fn create_slot(client: &mut SqlClient, config: &Config, doing: &str) -> Result<(), Error> {

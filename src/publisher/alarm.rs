@@ -1,24 +1,32 @@
-//! Alarm: the sampler tells the session that the catalog has changed under it.
+//! Alarm: the sampler tells the session what it saw in the catalog.
 
 use tokio::sync::watch;
 
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    fault::{Fault, FaultKind},
+    witness::Look,
+};
 
 /// The end that raises it, once a second as long as something is wrong.
 #[derive(Debug)]
-pub(crate) struct AlarmBell(watch::Sender<Option<Fault>>);
+pub(crate) struct AlarmBell(watch::Sender<Option<Fault>>, watch::Sender<Option<Look>>);
 
 /// The end that a session looks at each turn.
 #[derive(Debug, Clone)]
-pub(crate) struct Alarm(watch::Receiver<Option<Fault>>);
+pub(crate) struct Alarm(watch::Receiver<Option<Fault>>, watch::Receiver<Option<Look>>);
 
 /// Both ends.
 pub(crate) fn alarm() -> (AlarmBell, Alarm) {
-    let (sender, receiver) = watch::channel(None);
-    (AlarmBell(sender), Alarm(receiver))
+    let (faults, looks) = (watch::channel(None), watch::channel(None));
+    (AlarmBell(faults.0, looks.0), Alarm(faults.1, looks.1))
 }
 
 impl AlarmBell {
+    /// Shows a look at a catalog in which nothing is wrong.
+    pub(crate) fn show(&self, look: Look) {
+        self.1.send_replace(Some(look));
+    }
+
     /// Tells what the last look at the catalog has found.
     ///
     /// Only what makes rows go missing in silence is passed on. The rest shows in the stream itself,
@@ -34,6 +42,14 @@ impl AlarmBell {
 }
 
 impl Alarm {
+    /// The latest look at the catalog, if there was one since the last time.
+    pub(crate) fn look(&mut self) -> Option<Look> {
+        match self.1.has_changed() {
+            Ok(true) => self.1.borrow_and_update().clone(),
+            _ => None,
+        }
+    }
+
     /// What was told since the last time.
     pub(crate) fn raised(&mut self) -> Option<Fault> {
         match self.0.has_changed() {

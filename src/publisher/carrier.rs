@@ -6,12 +6,14 @@ use super::{
     board::{Board, unacknowledged, wall_clock},
     ending::Ended,
     engine::{Engine, Received},
+    keeper::Keeper,
     suspects::Suspects,
 };
 use crate::{
     fault::{Fault, FaultKind},
     kafka::{Delivery, FlightId, Offer, Outcome, Producer, Refusal},
     outbox::{Position, Record},
+    witness::Look,
 };
 
 /// How long to wait for the reports of what was in flight when something failed. librdkafka gives
@@ -48,6 +50,8 @@ pub(crate) struct Carrier {
     pub(crate) engine: Engine,
     pub(crate) board: Board,
     producer: Producer,
+    /// `None` when no witness is kept.
+    keeper: Option<Keeper>,
     suspects: Suspects,
     /// Invariant: while it is `Some`, exactly that record is in flight.
     alone: Option<Alone>,
@@ -72,6 +76,7 @@ impl Carrier {
             engine,
             board,
             producer,
+            keeper: None,
             suspects,
             alone: None,
             waiting_since: None,
@@ -84,6 +89,50 @@ impl Carrier {
     /// Lets missing rights at Kafka end the session instead of waiting for them.
     pub(crate) fn leave_when_shut_out(self, leaves: bool) -> Carrier {
         Carrier { leaves_when_shut_out: leaves, ..self }
+    }
+
+    /// Keeps a witness of what is confirmed.
+    pub(crate) fn with_witness(self, keeper: Option<Keeper>) -> Carrier {
+        Carrier { keeper, ..self }
+    }
+
+    /// Takes in how the catalog looks, and sends and takes back witnesses.
+    pub(crate) fn witness(&mut self, look: Option<Look>, now: Instant) -> Result<(), Ended> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        if let Some(look) = look {
+            keeper.looked(look)?;
+        }
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        keeper.turn(&mut self.engine, &mut self.producer, now)
+    }
+
+    /// The fault of a catalog in which rows go missing, with the range where that is known.
+    pub(crate) fn since_when(&self, fault: Fault) -> Fault {
+        let Some(keeper) = &self.keeper else { return fault };
+        let good = keeper.good_until();
+        let sentence = format!("{fault}; events committed after {good} may be missing");
+        Fault { sentence, ..fault }
+    }
+
+    /// Whether it is known that nothing is missing before what is read here.
+    pub(crate) fn has_compared(&self) -> bool {
+        self.keeper.as_ref().is_none_or(Keeper::has_compared)
+    }
+
+    /// Whether something is confirmed that the server may not be told yet.
+    pub(crate) fn is_unwitnessed(&self) -> bool {
+        self.engine.told() < self.engine.confirmed()
+    }
+
+    /// When to look again for what Kafka says, `look` from `now` if an answer is waited for.
+    pub(crate) fn next_look(&self, now: Instant, look: Duration) -> Option<Instant> {
+        let waits = self.keeper.as_ref().is_some_and(|keeper| keeper.is_waiting(&self.engine));
+        match self.in_flight() > 0 || waits {
+            true => Some(now + look),
+            false => self.engine.witness_deadline(),
+        }
     }
 
     /// Records that Kafka has not acknowledged.
@@ -191,6 +240,11 @@ impl Carrier {
         let record = match self.engine.receive(frame, now) {
             Ok(Received::Nothing) => return Ok(Taken::Done),
             Ok(Received::Record(record)) => record,
+            // A gap says more than a row from within it.
+            Err(_) if !self.keeper.as_ref().is_none_or(Keeper::has_compared) => {
+                self.waiting_since.get_or_insert(now);
+                return Ok(Taken::NotNow);
+            }
             // First let everything before it arrive: then nothing of it has to be sent again.
             Err(_) if self.producer.in_flight() > 0 => return Ok(Taken::NotNow),
             Err(error) => return Err(Ended::Held(error.fault(), next)),
@@ -281,10 +335,14 @@ impl Carrier {
         })
     }
 
-    /// How long the oldest record, or the frame in hand, has been waiting for Kafka.
+    /// How long the oldest record, the frame in hand, or a position without witness has been waiting
+    /// for Kafka.
     fn waiting(&self, now: Instant) -> Duration {
-        let oldest =
-            [self.producer.oldest_sent_at(), self.waiting_since].into_iter().flatten().min();
+        let unwitnessed = self.engine.unwitnessed_since();
+        let oldest = [self.producer.oldest_sent_at(), self.waiting_since, unwitnessed]
+            .into_iter()
+            .flatten()
+            .min();
         oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }

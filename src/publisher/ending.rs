@@ -7,6 +7,7 @@ use crate::{
     kafka::Refusal,
     outbox::Position,
     postgres,
+    witness::Gap,
 };
 
 /// Why a session ended. None of these moves the confirmed position (A5).
@@ -21,6 +22,10 @@ pub(crate) enum Ended {
     /// A person has to do something about this event, or about the stream. Everything before the
     /// event is acknowledged.
     Held(Fault, Option<Position>),
+    /// The witness and what was read before it do not fit together: another look decides.
+    Suspicious,
+    /// Events may be missing, and which is known.
+    Gap(Gap),
     /// The producer cannot go on without a gap.
     ProducerBroken(String),
     /// Kafka does not let us in, and a password, key or certificate has changed in its file.
@@ -34,7 +39,7 @@ impl Ended {
     /// the catalog says that rows are missing from the stream, which a keepalive passes over.
     pub(crate) fn may_confirm(&self) -> bool {
         match self {
-            Ended::Postgres(_) => false,
+            Ended::Postgres(_) | Ended::Suspicious | Ended::Gap(_) => false,
             Ended::Held(fault, _) => {
                 !matches!(fault.kind, FaultKind::Publication | FaultKind::Slot)
             }
@@ -56,6 +61,12 @@ impl Ended {
                 ),
                 "nothing; if one of them is refused alone, it will be named",
             )),
+            Ended::Suspicious => Some(Fault::new(
+                FaultKind::Gap,
+                "events may be missing: the slot or the catalog is not as it was left",
+                "nothing yet; it is looked at again at once",
+            )),
+            Ended::Gap(gap) => Some(gap.fault("its rows were not counted")),
             Ended::NewCredentials => Some(Fault::new(
                 FaultKind::Kafka,
                 "Kafka did not let us in, and a file with a password, key or certificate has changed",

@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use super::engine_error::EngineError;
 use crate::{
-    ack::{AckTracker, ConfirmedLsn, FeedbackSchedule, FeedbackTiming, StatusUpdate, Ticket},
+    ack::{
+        AckTracker, ConfirmedLsn, FeedbackSchedule, FeedbackTiming, StatusUpdate, Ticket,
+        WitnessGate,
+    },
     outbox::{self, CatalogColumn, Mapper, Plan, Position, Record},
     wal::{Frame, LogicalMessage, Lsn, PgTimestamp, Relation, Tuple},
 };
@@ -38,6 +41,8 @@ pub struct EngineConfig {
     pub acknowledged_before: Option<Position>,
     /// When to report, and when to give a silent server up.
     pub timing: FeedbackTiming,
+    /// Whether a position is reported only once Kafka has a witness of it.
+    pub keeps_witness: bool,
 }
 
 /// What a frame asks for.
@@ -80,22 +85,28 @@ pub struct Engine {
     /// `Some` from Begin to Commit; agrees with the tracker's open transaction.
     transaction: Option<Transaction>,
     tracker: AckTracker,
+    /// A8: between tracker and schedule, where a witness is kept.
+    gate: Option<WitnessGate>,
     schedule: FeedbackSchedule,
     events: u64,
     transactions: u64,
+    acknowledged: u64,
 }
 
 impl Engine {
     /// An engine for a stream that begins now.
     pub fn new(config: EngineConfig, now: Instant) -> Engine {
+        let tracker = AckTracker::new(config.start);
         Engine {
             mapper: Mapper::new(config.outbox.clone()),
             outboxes: Vec::new(),
             transaction: None,
-            tracker: AckTracker::new(config.start),
+            gate: config.keeps_witness.then(|| WitnessGate::new(tracker.confirmed(), now)),
+            tracker,
             schedule: FeedbackSchedule::new(config.timing, now),
             events: 0,
             transactions: 0,
+            acknowledged: 0,
             config,
         }
     }
@@ -117,6 +128,7 @@ impl Engine {
                 self.tracker.keepalive(wal_end);
                 if reply_requested {
                     self.schedule.ask();
+                    self.hurry();
                 }
                 Ok(Received::Nothing)
             }
@@ -144,21 +156,70 @@ impl Engine {
     /// Kafka acknowledged a record.
     pub fn acknowledge(&mut self, ticket: Ticket) {
         self.tracker.acknowledge(ticket);
+        self.acknowledged += 1;
     }
 
     /// The status update that is due, if any; it must be sent.
     pub fn status_update(&mut self, now: Instant) -> Option<StatusUpdate> {
-        self.schedule.due(now, self.tracker.confirmed())
+        self.schedule.due(now, self.told())
     }
 
     /// The last status update before the stream is closed.
     pub fn final_update(&mut self, now: Instant) -> StatusUpdate {
-        self.schedule.final_update(now, self.tracker.confirmed())
+        self.schedule.final_update(now, self.told())
     }
 
     /// When the next status update is due, if nothing happens until then.
     pub fn feedback_deadline(&self) -> Instant {
-        self.schedule.next_deadline(self.tracker.confirmed())
+        self.schedule.next_deadline(self.told())
+    }
+
+    /// When the next witness is due, if nothing happens until then.
+    pub fn witness_deadline(&self) -> Option<Instant> {
+        self.gate.as_ref()?.due_at(self.tracker.confirmed(), self.acknowledged)
+    }
+
+    /// The position that wants a witness now, if any.
+    pub fn witness_due(&mut self, now: Instant) -> Option<ConfirmedLsn> {
+        let confirmed = self.tracker.confirmed();
+        self.gate.as_mut()?.due(now, confirmed, self.acknowledged)
+    }
+
+    /// A witness of what was due is on its way to Kafka.
+    ///
+    /// # Panics
+    /// If another one is, or no witness is kept.
+    pub fn witness_sent(&mut self, confirmed: ConfirmedLsn, now: Instant) {
+        let gate = self.gate.as_mut().expect("a witness is kept");
+        gate.sent(confirmed, self.acknowledged, now);
+    }
+
+    /// Kafka acknowledged the witness: its position may be told to the server.
+    ///
+    /// # Panics
+    /// If none was on its way.
+    pub fn witnessed(&mut self) {
+        self.gate.as_mut().expect("a witness is kept").acknowledged();
+    }
+
+    /// Somebody waits for the next confirmation.
+    pub fn hurry(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            gate.hurry();
+        }
+    }
+
+    /// Since when a confirmed position has been waiting for its witness; `None` when none has.
+    pub fn unwitnessed_since(&self) -> Option<Instant> {
+        self.gate.as_ref()?.behind_since(self.tracker.confirmed())
+    }
+
+    /// What the server may be told: what is confirmed, and witnessed where a witness is kept.
+    pub fn told(&self) -> ConfirmedLsn {
+        let confirmed = self.tracker.confirmed();
+        let told = self.gate.as_ref().map_or(confirmed, WitnessGate::witnessed);
+        assert!(told <= confirmed, "a witness of what is not confirmed");
+        told
     }
 
     /// Whether the server has been silent for too long.

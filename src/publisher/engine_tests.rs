@@ -34,6 +34,7 @@ pub(in crate::publisher) fn config(window: u32) -> EngineConfig {
         start: Lsn::new(100),
         acknowledged_before: None,
         timing: FeedbackTiming::for_server(Some(Duration::from_secs(60))),
+        keeps_witness: false,
     }
 }
 

@@ -14,6 +14,7 @@
 //!   slot and catalog once a second.
 
 mod alarm;
+mod attest;
 mod backoff;
 mod board;
 mod carrier;
@@ -23,7 +24,10 @@ mod engine;
 mod engine_error;
 #[cfg(test)]
 mod engine_frames;
+mod gaps;
+mod keeper;
 mod memory;
+mod opening;
 mod process;
 mod sampler;
 mod session;
@@ -31,6 +35,7 @@ mod stopping;
 mod supervisor;
 mod suspects;
 
+pub use attest::attest;
 pub use config::{Config, Settings};
 pub use engine::{CatalogTable, Engine, EngineConfig, Received};
 pub use engine_error::EngineError;

@@ -8,6 +8,7 @@ use super::{
     stopping::{StopSignal, Stopping},
 };
 use crate::{
+    fault::FaultKind,
     observe::{Metrics, SlotSample, SlotState},
     postgres::{self, SqlClient, facts, lag::Lag},
 };
@@ -65,7 +66,13 @@ async fn sample_while_connected(
             Err(error) => return error,
         }
         match facts::inspect(&client, &config.postgres, (&table.schema, &table.name)).await {
-            Ok(facts) => bell.tell(facts.verdict().err().map(|error| error.fault())),
+            Ok(facts) => {
+                let fault = facts.verdict().err().map(|error| error.fault());
+                if fault.as_ref().is_none_or(|fault| fault.kind == FaultKind::SlotBusy) {
+                    bell.show(facts.look());
+                }
+                bell.tell(fault);
+            }
             Err(error) => return error,
         }
     }

@@ -27,6 +27,9 @@ const NAP: Duration = Duration::from_micros(200);
 /// How long a drain may take before it gives up.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
+/// How much of that a drain waits for a witness, once everything is acknowledged.
+const WITNESS_LIMIT: Duration = Duration::from_secs(2);
+
 /// How long a lost PostgreSQL connection waits for acknowledgements before the next is opened.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -87,9 +90,11 @@ impl Session {
         let now = Instant::now();
         if let Some(fault) = self.alarm.raised() {
             // From here on rows may be missing in the stream: nothing more is confirmed.
-            return Err(Ended::Held(fault, None));
+            return Err(Ended::Held(self.carrier.since_when(fault), None));
         }
+        let look = self.alarm.look();
         let collected = self.carrier.collect(now)?;
+        self.carrier.witness(look, now)?;
         self.report(now).await?;
         self.carrier.check(now)?;
         let forwarded = self.forward(now)?;
@@ -166,8 +171,8 @@ impl Session {
         }
         let mut deadline =
             self.carrier.engine.feedback_deadline().min(self.carrier.board.next_at());
-        if self.carrier.in_flight() > 0 {
-            deadline = deadline.min(now + look);
+        if let Some(at) = self.carrier.next_look(now, look) {
+            deadline = deadline.min(at);
         }
         let known = stop.now();
         tokio::select! {
@@ -186,10 +191,16 @@ impl Session {
     async fn drain(&mut self, stop: &mut StopSignal) -> Ended {
         self.stopping = true;
         let limit = Instant::now() + DRAIN_LIMIT;
+        let mut acknowledged_at = Instant::now();
         let in_flight = self.carrier.in_flight();
         tracing::info!(in_flight, "stopping: waiting for acknowledgements");
         while self.is_unfinished() && stop.now() == Stopping::Drain {
-            if Instant::now() >= limit {
+            let now = Instant::now();
+            if self.has_unacknowledged() {
+                acknowledged_at = now;
+            }
+            self.carrier.engine.hurry();
+            if now >= limit || now.duration_since(acknowledged_at) >= WITNESS_LIMIT {
                 let in_flight = self.carrier.in_flight();
                 tracing::warn!(
                     in_flight,
@@ -213,6 +224,10 @@ impl Session {
 
     /// Whether something was sent that cannot be confirmed yet.
     fn is_unfinished(&self) -> bool {
+        self.has_unacknowledged() || self.carrier.is_unwitnessed()
+    }
+
+    fn has_unacknowledged(&self) -> bool {
         self.carrier.in_flight() > 0 || self.carrier.engine.is_amid_rows()
     }
 
@@ -244,12 +259,13 @@ pub(crate) async fn outlast(
     mut in_hand: Option<Bytes>,
     stop: &StopSignal,
 ) -> Result<(), Ended> {
-    while carrier.in_flight() > 0 || in_hand.is_some() {
+    while carrier.in_flight() > 0 || carrier.is_unwitnessed() || in_hand.is_some() {
         if stop.now() != Stopping::No {
             return Err(Ended::Stopped);
         }
         let now = Instant::now();
         carrier.collect(now)?;
+        carrier.witness(None, now)?;
         carrier.check_credentials(now)?;
         if let Some(frame) = in_hand.take()
             && carrier.take(&frame, now)? == Taken::NotNow

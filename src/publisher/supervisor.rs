@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    CatalogTable, Engine, EngineConfig, Settings,
+    Engine, EngineConfig, Settings,
     alarm::Alarm,
     backoff::Backoff,
     board::Board,
     carrier::Carrier,
     ending::Ended,
+    gaps,
+    keeper::Keeper,
     memory::{History, Memory},
+    opening::{another_cluster, catalog_table, two_servers},
     session::{Session, outlast, settle},
     stopping::{StopSignal, Stopping},
 };
@@ -20,11 +23,8 @@ use crate::{
     fault::{Fault, FaultKind},
     kafka::{Producer, Refusal},
     observe::{Health, Metrics, Readiness, Server},
-    outbox::{CatalogColumn, Position},
-    postgres::{
-        ReplicationConnection, ReplicationStream, SqlClient,
-        facts::{self, ColumnFacts, Facts},
-    },
+    outbox::Position,
+    postgres::{ReplicationConnection, ReplicationStream, SqlClient, facts},
 };
 
 /// The first wait after a lost connection or broken producer, and the longest.
@@ -52,9 +52,18 @@ pub(crate) struct Supervisor {
     has_run: bool,
     /// A fault that has not been overcome, so that a new session is not called ready by itself.
     holding: bool,
+    /// What was wrong with the catalog, as long as that is not written to the witness topic.
+    spoiled: Option<String>,
+    /// The last session found a gap, or came to its end before it had compared.
+    compare_first: bool,
+    /// The session that has just ended had not compared.
+    ended_uncompared: bool,
     /// Whether the log has said that another process has the slot.
     said_busy: bool,
 }
+
+/// How often a gap is looked at again: a person is at work on it, and the answer is in the topic.
+const GAP_WAIT: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     pub(crate) fn new(
@@ -75,6 +84,9 @@ impl Supervisor {
             memory: Memory::default(),
             has_run: false,
             holding: false,
+            spoiled: None,
+            compare_first: false,
+            ended_uncompared: false,
             said_busy: false,
         }
     }
@@ -87,6 +99,7 @@ impl Supervisor {
     pub(crate) async fn run(mut self) -> Result<(), Fault> {
         while self.stop.now() == Stopping::No {
             let begun = Instant::now();
+            self.ended_uncompared = false;
             let mut stop = self.stop.clone();
             let opened = tokio::select! {
                 biased;
@@ -104,12 +117,20 @@ impl Supervisor {
             if begun.elapsed() >= SETTLED_AFTER {
                 self.transient.reset();
             }
+            let may_be_a_gap = fault.as_ref().is_some_and(|fault| may_be_a_gap(fault.kind));
             match (ended, fault) {
                 (Ended::Stopped, _) | (_, None) => break,
+                // A gap says more than whatever came first. Another look tells whether there is one.
+                (Ended::Suspicious, _) => {}
+                _ if may_be_a_gap && std::mem::take(&mut self.ended_uncompared) => {}
                 (Ended::BatchRefused(refusal), Some(fault)) => self.narrow_down(refusal, &fault),
                 // Waited out, or new credentials were found: whatever it was, a new session may begin.
                 (Ended::Stalled(_), Some(fault)) => self.retry(&fault).await,
                 (Ended::Held(_, at), Some(fault)) => self.hold(fault, at).await?,
+                (Ended::Gap(gap), Some(_)) => {
+                    let fault = gaps::counted(&self.config, &gap).await;
+                    self.hold(fault, None).await?;
+                }
                 (_, Some(fault)) if fault.kind.is_transient() => self.retry(&fault).await,
                 (_, Some(fault)) => self.hold(fault, None).await?,
             }
@@ -121,12 +142,19 @@ impl Supervisor {
     async fn open(&mut self) -> Result<(ReplicationStream, Carrier), Ended> {
         self.health.turn();
         let config = &self.config;
+        if let Some(what) = &self.spoiled {
+            gaps::remember(config, what).await?;
+            self.spoiled = None;
+        }
         let table = &config.outbox.table;
         // Before START_REPLICATION: the server would silently move a start position up, and says
         // nothing of a publication that lacks the table.
         let sql = SqlClient::connect(&config.postgres).await?;
         let facts = facts::inspect(&sql, &config.postgres, (&table.schema, &table.name)).await?;
-        let slot = facts.verdict()?;
+        let slot = match facts.verdict() {
+            Ok(slot) => slot,
+            Err(error) => return Err(gaps::of_a_slot_that_is_gone(config, &facts, error).await),
+        };
         self.health.turn();
         let mut connection = ReplicationConnection::connect(&config.postgres).await?;
         let system = connection.identify_system().await?;
@@ -142,11 +170,19 @@ impl Supervisor {
         if !self.memory.enter(history, system.flushed) {
             return Err(Ended::Held(another_cluster(&history), None));
         }
+        let timelines = connection.timeline_history(system.timeline).await?;
+        let here = gaps::here(&facts, &slot, timelines);
+        let mut compared = None;
+        if self.compare_first {
+            compared = gaps::compare_first(config, &sql, here.clone()).await?;
+            self.compare_first = false;
+        }
         let start = self.memory.start(slot.confirmed);
         let tls = connection.tls();
         let producer = Producer::start(&config.kafka).map_err(|e| Ended::Held(e.fault(), None))?;
         let stream = ReplicationStream::start(connection, start).await?;
-        let now = Instant::now();
+        // From here on nobody else can move the slot. What was read before has to hold still.
+        gaps::must_stand(&sql, &slot).await?;
         let engine = EngineConfig {
             outbox: config.outbox.clone(),
             table: catalog_table(&facts),
@@ -155,8 +191,10 @@ impl Supervisor {
             start,
             acknowledged_before: self.memory.acknowledged_before,
             timing: FeedbackTiming::for_server(facts.server.wal_sender_timeout),
+            keeps_witness: config.kafka.witness.is_some(),
         };
-        let suspects = std::mem::take(&mut self.memory.suspects);
+        let subject = (gaps::subject(config), fastrand::u64(..));
+        let keeper = Keeper::start(&config.kafka, subject, here, compared);
         tracing::info!(
             slot = %config.postgres.slot,
             start = %start,
@@ -165,13 +203,26 @@ impl Supervisor {
             tls,
             "streaming"
         );
+        Ok((stream, self.carrier(engine, producer, keeper)))
+    }
+
+    /// What carries the stream that was just opened.
+    fn carrier(
+        &mut self,
+        engine: EngineConfig,
+        producer: Producer,
+        keeper: Option<Keeper>,
+    ) -> Carrier {
         self.has_run = true;
         self.said_busy = false;
+        let now = Instant::now();
         let board = Board::new(self.metrics.clone(), self.health.clone(), self.holding, now);
+        let suspects = std::mem::take(&mut self.memory.suspects);
+        let settings = &self.config.publisher;
         let engine = Engine::new(engine, now);
-        let stall_timeout = config.publisher.stall_timeout;
-        let carrier = Carrier::new(engine, producer, board, suspects, stall_timeout);
-        Ok((stream, carrier.leave_when_shut_out(config.publisher.exit_on_fault)))
+        Carrier::new(engine, producer, board, suspects, settings.stall_timeout)
+            .with_witness(keeper)
+            .leave_when_shut_out(settings.exit_on_fault)
     }
 
     /// Runs one session to its end, and beyond it while Kafka still has something to say.
@@ -191,11 +242,15 @@ impl Supervisor {
             Ended::Postgres(_) => settle(&mut carrier, &self.stop).await,
             _ => {}
         }
+        self.ended_uncompared = !carrier.has_compared();
+        self.compare_first = self.ended_uncompared || matches!(ended, Ended::Gap(_));
         // Without the event a transaction that Kafka cannot take within the stall timeout, or between
         // two cuts of the network, would begin anew for ever.
-        let first = carrier.first_unacknowledged();
         let engine = &carrier.engine;
-        self.memory.leave(engine.confirmed().lsn(), engine.received_lsn(), first);
+        // What is confirmed is acknowledged, whether or not the server was told.
+        let confirmed = Position { commit_lsn: engine.confirmed().lsn(), ordinal: 0 };
+        let first = carrier.first_unacknowledged().max(Some(confirmed));
+        self.memory.leave(engine.told().lsn(), engine.received_lsn(), first);
         self.holding = carrier.board.is_held();
         if !self.holding {
             self.held.reset();
@@ -262,6 +317,11 @@ impl Supervisor {
             self.retry(&fault).await;
             return Ok(());
         }
+        if fault.kind == FaultKind::Publication {
+            // Before all else: the process may leave, or be killed, and the catalog be mended.
+            let kept = gaps::remember(&self.config, &fault.sentence).await;
+            self.spoiled = kept.is_err().then(|| fault.sentence.clone());
+        }
         let ends_at_start = matches!(fault.kind, FaultKind::Settings | FaultKind::Rights);
         if self.config.publisher.exit_on_fault || (ends_at_start && !self.has_run) {
             return Err(fault);
@@ -272,7 +332,10 @@ impl Supervisor {
             self.memory.acknowledged_before = Some(position);
             self.memory.suspects.insert(position);
         }
-        let wait = self.held.next_wait();
+        let mut wait = self.held.next_wait();
+        if fault.kind == FaultKind::Gap {
+            wait = wait.min(GAP_WAIT);
+        }
         tracing::error!(
             kind = fault.kind.label(),
             hint = %fault.hint,
@@ -310,36 +373,9 @@ impl Supervisor {
     }
 }
 
-fn catalog_table(facts: &Facts) -> CatalogTable {
-    let Some(table) = &facts.table else { return CatalogTable::default() };
-    let column = |column: &ColumnFacts| CatalogColumn {
-        number: column.number,
-        name: column.name.clone(),
-        type_id: column.type_oid,
-    };
-    CatalogTable {
-        oid: table.oid,
-        columns: table.columns.iter().map(column).collect(),
-        as_of: facts.server.current_lsn,
-    }
-}
-
-fn two_servers() -> Fault {
-    Fault::new(
-        FaultKind::Postgres,
-        "the SQL connection and the replication connection reached different servers",
-        "nothing if a failover is under way; else [postgres] url must lead to one server",
-    )
-}
-
-fn another_cluster(history: &History) -> Fault {
-    Fault::new(
-        FaultKind::Slot,
-        format!(
-            "the server is another cluster than before (system identifier {}): events may be missing",
-            history.system_identifier
-        ),
-        "make sure that [postgres] url leads to the right server; if it does, restart Postrider to \
-         go on from the slot there",
-    )
+/// Whether such a fault may be what a gap looks like in the stream: rows of a time with another
+/// catalog, or without a publication.
+fn may_be_a_gap(kind: FaultKind) -> bool {
+    use FaultKind as Kind;
+    matches!(kind, Kind::Publication | Kind::Slot | Kind::Unroutable | Kind::Protocol)
 }

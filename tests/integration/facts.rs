@@ -25,6 +25,8 @@ pub fn impatient() -> Stage<'static> {
     let stage = Stage::new();
     stage.set("refused.first_wait", "'300ms'");
     stage.set("refused.longest_wait", "'500ms'");
+    // What a witness makes of a change that is mended is shown in `gaps`.
+    stage.set("kafka.witness_topic", "''");
     stage
 }
 
@@ -288,6 +290,7 @@ fn a_lost_slot_is_refused_until_it_is_made_anew() {
     let stage = Stage::on(&postgres, kafka(), turn);
     stage.set("refused.first_wait", "'300ms'");
     stage.set("refused.longest_wait", "'500ms'");
+    stage.set("kafka.witness_topic", "''");
     let stage = stage.with_orders();
     let sql = stage.postgres.sql(&stage.name);
     let lost = "select wal_status = 'lost' from pg_replication_slots";
@@ -300,10 +303,7 @@ fn a_lost_slot_is_refused_until_it_is_made_anew() {
     stage.says(&["init"]).refuses(76, &[&stage.name]);
     let refused = refused(&stage, &[&stage.name]);
     assert!(refused.hint.contains("max_slot_wal_keep_size"), "no setting in {}", refused.hint);
-    refused.publisher.allow("does not exist");
-    sql.run(refused.statement());
-    refused.publisher.holds("does not exist");
-    stage.init();
+    assert_eq!(stage.says(&["init", "--accept-gap"]).code, 0);
     refused.goes_on(&stage);
 }
 
@@ -358,7 +358,7 @@ fn outcomes(stage: &Stage<'_>, arguments: &[&str]) -> BTreeSet<(String, String)>
         let (object, state) = line.rsplit_once(": ").expect("an object and its fate");
         (object.split(' ').next().unwrap().to_owned(), state.to_owned())
     };
-    said.out.lines().map(line).collect()
+    said.out.lines().filter(|line| !line.starts_with("witness")).map(line).collect()
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod crash;
 mod delivery;
 mod demo;
 mod facts;
+mod gaps;
 mod harness;
 mod leaves;
 mod lifecycle;

@@ -37,7 +37,7 @@ a table that is not there          | run                 | 78   | table public.o
 a view                             | init                | 78   | public.outbox is a view, the outbox must be a table                                  | set outbox.table
 a sequence                         | run                 | 78   | public.outbox is a sequence, the outbox must be a table                              | set outbox.table
 a publication that is not there    | run                 | 76   | publication "NAME" does not exist                                                    | create it with `postrider init`
-a slot that is not there           | run                 | 76   | replication slot "NAME" does not exist                                               | create it with `postrider init`
+a slot that is not there           | run                 | 76   | replication slot "NAME" does not exist                                               | run `postrider init --accept-gap`
 a slip in a column's name          | run                 | 76   | has no column "payloda" (needed by outbox.columns.payload; the nearest is "payload") | [outbox] columns
 an unknown option                  | run                 | 78   | librdkafka knows no option "compresion.type"                                         | did you mean compression.type?
 an option's wrong value            | run                 | 78   | "linger.ms" in [kafka] options: Invalid value                                        | correct or remove it

@@ -13,7 +13,10 @@ const NOTICED: Duration = Duration::from_secs(6);
 /// Streams, then runs `spoil`; the publisher holds and says `sentence`, and goes on after `mend`. `@`
 /// is the publication.
 fn holds_until_mended(spoil: &str, sentence: &str, mend: &str) {
-    let stage = Stage::new().with_orders();
+    // What a witness makes of it is shown in `gaps`.
+    let stage = Stage::new();
+    stage.set("kafka.witness_topic", "''");
+    let stage = stage.with_orders();
     stage.set("refused.first_wait", "\"500ms\"");
     stage.set("refused.longest_wait", "\"500ms\"");
     let publisher = stage.run();

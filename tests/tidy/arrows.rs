@@ -9,15 +9,16 @@ use crate::{
 };
 
 /// Layer and what it may import besides itself. Design, section 3; a new arrow is a decision.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("fault", &[]),
     ("wal", &[]),
     ("outbox", &["wal", "fault"]),
     ("ack", &["wal", "fault"]),
-    ("postgres", &["wal", "ack", "outbox", "fault"]),
+    ("witness", &["wal", "fault"]),
+    ("postgres", &["wal", "ack", "outbox", "witness", "fault"]),
     ("kafka", &["outbox", "ack", "fault"]),
     ("observe", &["wal", "fault"]),
-    ("publisher", &["postgres", "kafka", "observe", "outbox", "ack", "wal", "fault"]),
+    ("publisher", &["postgres", "kafka", "observe", "witness", "outbox", "ack", "wal", "fault"]),
     ("check", &["postgres", "kafka", "outbox", "wal", "fault"]),
     ("config", &["publisher", "postgres", "kafka", "observe", "outbox", "fault"]),
     // It runs the built binary as anybody does and knows nothing of its inside.

@@ -17,7 +17,9 @@ const ASKS: &str = "src/check/examine.rs";
 
 /// Whether a file belongs to the pure part of the program.
 pub(crate) fn is_pure(path: &str) -> bool {
-    ["src/wal/", "src/outbox/", "src/ack/"].iter().any(|folder| path.starts_with(folder))
+    ["src/wal/", "src/outbox/", "src/ack/", "src/witness/"]
+        .iter()
+        .any(|folder| path.starts_with(folder))
         || path.starts_with("src/publisher/engine")
         || (path.starts_with("src/check/") && path != ASKS)
         || (path.starts_with("src/publisher/") && path.contains("simulation"))

@@ -149,12 +149,10 @@ impl Error {
             Error::SlotMissing { .. } => "set postgres.slot, or create it with `postrider init`; \
                 a new slot begins at its creation and misses what was written before"
                 .into(),
-            Error::SlotInvalidated { slot, .. } => format!(
-                "rows since its last position may be missing: run SELECT \
-                 pg_drop_replication_slot({}), then `postrider init`, and publish the gap from the \
-                 table; then raise max_slot_wal_keep_size",
-                quote::literal(slot)
-            ),
+            Error::SlotInvalidated { .. } => "rows since its last position may be missing: \
+                `postrider init --accept-gap` gives them up and makes the slot anew; then raise \
+                max_slot_wal_keep_size"
+                .into(),
             Error::SlotUnusable { .. } => "set postgres.slot to a name of its own and run \
                 `postrider init`"
                 .into(),
@@ -163,11 +161,10 @@ impl Error {
                  init`; a new slot begins at its creation and misses what was written before",
                 quote::literal(slot)
             ),
-            Error::SlotWithoutPublication { slot, .. } => format!(
-                "rows written before the publication never come through this slot: run SELECT \
-                 pg_drop_replication_slot({}), then `postrider init`",
-                quote::literal(slot)
-            ),
+            Error::SlotWithoutPublication { .. } => "rows written before the publication never \
+                come through this slot: `postrider init --accept-gap` gives them up and makes both \
+                anew"
+                .into(),
             Error::SlotsExhausted { .. } => "drop slots that nobody uses, or raise \
                 max_replication_slots and restart PostgreSQL"
                 .into(),

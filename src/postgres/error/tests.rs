@@ -87,7 +87,7 @@ fn what_is_no_answer_has_its_fault_too() {
         (
             Error::SlotInvalidated { slot: "it's".into(), reason: "wal_removed".into() },
             FaultKind::Slot,
-            "pg_drop_replication_slot('it''s')",
+            "init --accept-gap",
         ),
         (
             Error::TableMissing { table: "public.outbox".into(), database: "orders".into() },

@@ -25,6 +25,7 @@ pub(crate) fn sound() -> Facts {
             may_replicate: true,
             wal_sender_timeout: None,
             current_lsn: Lsn::new(200),
+            oldest_xid: 700,
         },
         table: Some(TableFacts {
             oid: 1,
@@ -35,6 +36,8 @@ pub(crate) fn sound() -> Facts {
         }),
         publication: Some(PublicationFacts {
             oid: 2,
+            changed_by: "690".into(),
+            entry: Some("3/690".into()),
             all_tables: false,
             inserts: true,
             others: false,

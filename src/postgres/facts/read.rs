@@ -38,7 +38,8 @@ SELECT pg_catalog.current_setting('server_version_num')::int4 AS version_num,
            OR (role.rolname = 'rds_replication'
                AND pg_catalog.pg_has_role(current_user, role.oid, 'member'))) AS may_replicate,
        (CASE WHEN recovering.yes THEN pg_catalog.pg_last_wal_replay_lsn()
-             ELSE pg_catalog.pg_current_wal_flush_lsn() END)::text AS current
+             ELSE pg_catalog.pg_current_wal_flush_lsn() END)::text AS current,
+       pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS oldest_xid
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS yes) AS recovering";
 
 const TABLE: &str = "
@@ -101,7 +102,11 @@ SELECT publication.oid,
        listed.filter AS row_filter,
        (SELECT pg_catalog.bool_or(pg_catalog.to_jsonb(entry) ->> 'prattrs' IS NOT NULL)
         FROM pg_catalog.pg_publication_rel AS entry
-        WHERE entry.prpubid = publication.oid AND entry.prrelid = $4) AS has_column_list
+        WHERE entry.prpubid = publication.oid AND entry.prrelid = $4) AS has_column_list,
+       publication.xmin::text AS changed_by,
+       (SELECT pg_catalog.string_agg(entry.oid || '/' || entry.xmin, ' ')
+        FROM pg_catalog.pg_publication_rel AS entry
+        WHERE entry.prpubid = publication.oid AND entry.prrelid = $4) AS entry
 FROM pg_catalog.pg_publication AS publication,
      LATERAL (
          SELECT pg_catalog.count(*) AS everything,
@@ -124,6 +129,16 @@ FROM pg_catalog.pg_publication AS publication,
          LIMIT 1
      ) AS via ON true
 WHERE publication.pubname = $1";
+
+/// The entry of the table's schema; FOR TABLES IN SCHEMA came with PostgreSQL 15.
+const SCHEMA_ENTRY: &str = "
+SELECT pg_catalog.string_agg(entry.oid || '/' || entry.xmin, ' ') AS entry
+FROM pg_catalog.pg_publication_namespace AS entry
+JOIN pg_catalog.pg_class AS class ON class.relnamespace = entry.pnnspid
+WHERE entry.pnpubid = $1 AND class.oid = $2";
+
+/// The first version of it.
+const HAS_SCHEMA_ENTRIES: i32 = 150_000;
 
 const SLOT: &str = "
 SELECT slot.plugin::text, slot.database::text, slot.active, slot.active_pid, slot.temporary,
@@ -158,8 +173,8 @@ pub async fn inspect(
             publication: config.publication.clone(),
             slot: config.slot.clone(),
         },
+        publication: publication(client, &config.publication, (schema, name, oid), &server).await?,
         server,
-        publication: publication(client, &config.publication, (schema, name, oid)).await?,
         slot: slot(client, &config.slot).await?,
         table,
     })
@@ -183,6 +198,7 @@ async fn server(client: &SqlClient) -> Result<ServerFacts, Error> {
             .filter(|ms| *ms > 0)
             .map(Duration::from_millis),
         current_lsn: parsed_column(&row, "current")?.unwrap_or(Lsn::ZERO),
+        oldest_xid: parsed_column(&row, "oldest_xid")?.unwrap_or(0),
     })
 }
 
@@ -252,6 +268,7 @@ async fn publication(
     client: &SqlClient,
     publication: &str,
     (schema, name, oid): (&str, &str, u32),
+    server: &ServerFacts,
 ) -> Result<Option<PublicationFacts>, Error> {
     let doing = "read the publication's definition";
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
@@ -259,10 +276,19 @@ async fn publication(
     let Some(row) = client.query_opt(doing, PUBLICATION, &parameters).await? else {
         return Ok(None);
     };
+    let number: u32 = column(&row, "oid")?;
+    let schema_entry = match server.version_num >= HAS_SCHEMA_ENTRIES {
+        true => client.query_opt(doing, SCHEMA_ENTRY, &[&number, &oid]).await?,
+        false => None,
+    };
+    let of_schema: Option<String> =
+        schema_entry.map(|row| column(&row, "entry")).transpose()?.flatten();
     let via: (Option<&str>, Option<&str>) =
         (column(&row, "via_schema")?, column(&row, "via_name")?);
     Ok(Some(PublicationFacts {
-        oid: column(&row, "oid")?,
+        oid: number,
+        changed_by: column(&row, "changed_by")?,
+        entry: column::<Option<String>>(&row, "entry")?.or(of_schema),
         all_tables: column(&row, "all_tables")?,
         inserts: column(&row, "inserts")?,
         others: column(&row, "others")?,

@@ -44,6 +44,15 @@ pub enum Stop {
     Immediate,
 }
 
+/// What a copy of a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copy {
+    /// It follows the other one until it is promoted.
+    Standby,
+    /// A backup that was put back: it goes on by itself from where it was taken.
+    Restored,
+}
+
 /// The role that owns each test's database and runs the publisher, and its password over TCP.
 pub const ROLE: &str = "postrider";
 /// The password of [`ROLE`].
@@ -80,6 +89,39 @@ impl Postgres {
             "create role {ROLE} login replication password '{PASSWORD}';
              create role plain login password '{PASSWORD}'"
         ));
+        server
+    }
+
+    /// Starts a server on a base backup of `other`, as its standby or by itself.
+    pub fn copy_of(other: &Postgres, copy: Copy) -> Postgres {
+        let server = Postgres {
+            bin: other.bin.clone(),
+            directory: process::directory("pg"),
+            port: process::free_port(),
+            process: Mutex::new(None),
+        };
+        server.own_directory();
+        let mut backup = server.as_server_user("pg_basebackup");
+        let program = other.program("pg_basebackup");
+        if program != server.bin.join("pg_basebackup") {
+            backup = server.as_user_of_server(&program);
+        }
+        backup.arg("-D").arg(server.data()).arg("-h").arg(&other.directory);
+        backup.args([
+            "-p",
+            &other.port.to_string(),
+            "-U",
+            "postgres",
+            "-c",
+            "fast",
+            "-X",
+            "stream",
+        ]);
+        if copy == Copy::Standby {
+            backup.arg("-R");
+        }
+        process::run(&mut backup);
+        server.start();
         server
     }
 
@@ -171,11 +213,15 @@ impl Postgres {
         self.directory.join("data")
     }
 
-    fn initialise(&self, settings: &[(&str, &str)], hba: &str) {
+    fn own_directory(&self) {
         if let Some((uid, gid)) = other_user() {
             chown(&self.directory, Some(uid), Some(gid)).unwrap();
         }
         fs::set_permissions(&self.directory, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn initialise(&self, settings: &[(&str, &str)], hba: &str) {
+        self.own_directory();
         let mut initdb = self.as_server_user("initdb");
         initdb.arg("-D").arg(self.data());
         initdb.args(["-U", "postgres", "--no-sync", "--auth=trust"]);
@@ -193,7 +239,10 @@ impl Postgres {
 
     /// A program of the server; root may not run it, so then as another user.
     fn as_server_user(&self, program: &str) -> Command {
-        let path = self.bin.join(program);
+        self.as_user_of_server(&self.bin.join(program))
+    }
+
+    fn as_user_of_server(&self, path: &Path) -> Command {
         let mut command = match other_user() {
             None => Command::new(path),
             Some((uid, gid)) => {
