@@ -80,7 +80,7 @@ impl Refusal {
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Kafka has it: all in-sync replicas acknowledged.
+    /// Kafka has it: all in-sync replicas acknowledged, and the leader gave its offset.
     Acknowledged,
     /// Kafka refused the batch that the record was in. Only a record that was sent alone is
     /// known to be the cause.
@@ -95,7 +95,12 @@ impl Outcome {
     pub(crate) fn of(report: &DeliveryResult<'_>) -> (Outcome, Option<u32>) {
         use rdkafka::Message;
         match report {
-            Ok(message) => (Outcome::Acknowledged, u32::try_from(message.partition()).ok()),
+            Ok(message) if message.offset() >= 0 => {
+                (Outcome::Acknowledged, u32::try_from(message.partition()).ok())
+            }
+            // librdkafka's conclusion, not a broker's word: a later batch was taken, so this one must
+            // have been. A broker that has forgotten the producer takes a later one alone.
+            Ok(_) => (Outcome::Broken("no broker gave an offset for it".to_owned()), None),
             Err((error, _)) => (Outcome::of_code(error.rdkafka_error_code()), None),
         }
     }
