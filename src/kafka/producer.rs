@@ -9,6 +9,7 @@ use std::{
 };
 
 use rdkafka::{
+    ClientConfig,
     error::RDKafkaErrorCode,
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig},
@@ -102,7 +103,14 @@ impl Producer {
     pub fn start(config: &Config) -> Result<Producer, Error> {
         // Before they are read: a file that changes in between is noticed later.
         let credentials = Credentials::of(config);
-        let client = client_config(config)?;
+        Producer::of_client(client_config(config)?, config, credentials)
+    }
+
+    fn of_client(
+        client: ClientConfig,
+        config: &Config,
+        credentials: Credentials,
+    ) -> Result<Producer, Error> {
         let refresh = metadata_refresh(&client);
         // The window counts events from the oldest in flight: no more can be unreported, but for a
         // witness.

@@ -34,6 +34,17 @@ impl Bench {
         Bench { cluster, producer: Producer::start(&config).unwrap(), tracker }
     }
 
+    /// The same, with a queue in librdkafka that is far smaller than the window.
+    fn with_queue_of(records: usize) -> Bench {
+        let bench = Bench::new(1);
+        let brokers = bench.cluster.bootstrap_servers();
+        let config = Config { brokers, window: 1000, ..Config::default() };
+        let mut client = client_config(&config).unwrap();
+        client.set("queue.buffering.max.messages", records.to_string());
+        let producer = Producer::of_client(client, &config, Credentials::of(&config)).unwrap();
+        Bench { producer, ..bench }
+    }
+
     fn offer(&mut self, key: &str, ordinal: u64) -> Offer {
         let mut headers = HeaderList::new();
         headers.push("id", Some(b"1"));
@@ -152,4 +163,34 @@ fn a_purge_brings_back_what_is_in_flight_as_not_known() {
     bench.producer.purge();
     let outcomes: Vec<_> = bench.land().into_iter().map(|back| back.outcome).collect();
     assert!(matches!(outcomes[..], [Outcome::Broken(_)]), "{outcomes:?}");
+}
+
+#[test]
+fn a_full_queue_is_waited_for_and_order_is_kept() {
+    let mut bench = Bench::with_queue_of(10);
+    bench.send("a", 0);
+    bench.land();
+    bench.cluster.broker_down(1).unwrap();
+    let sent = (1..100).take_while(|ordinal| match bench.offer("a", *ordinal) {
+        Offer::Sent(flight) => {
+            let ticket = bench.tracker.publish(1);
+            bench.producer.attach(flight, ticket);
+            true
+        }
+        other => {
+            assert_eq!(other, Offer::NotNow);
+            false
+        }
+    });
+    let next = sent.last().unwrap() + 1;
+    assert!(next < 20, "librdkafka's queue takes {next} records");
+    bench.cluster.broker_up(1).unwrap();
+    let mut back = Vec::new();
+    for ordinal in next..100 {
+        back.extend(bench.send("a", ordinal));
+    }
+    back.extend(bench.land());
+    let places: Vec<_> = back.iter().map(|delivery| delivery.position.ordinal).collect();
+    assert_eq!(places, (1..100).collect::<Vec<_>>());
+    assert!(back.iter().all(|delivery| delivery.outcome == Outcome::Acknowledged));
 }

@@ -17,6 +17,8 @@ mod alarm;
 mod attest;
 mod backoff;
 mod board;
+#[cfg(test)]
+mod broker_faults;
 mod carrier;
 mod config;
 mod ending;
