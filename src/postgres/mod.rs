@@ -13,6 +13,7 @@
 //! - [`Error`]: what PostgreSQL or the way to it can answer, each with its remedy.
 
 mod channel;
+mod codec;
 mod config;
 mod connection;
 mod conninfo;

@@ -14,18 +14,17 @@ use pgwire::{
         PgWireBackendMessage, PgWireFrontendMessage, ProtocolVersion, response::TransactionStatus,
         startup::SecretKey,
     },
-    tokio::client::PgWireMessageClientCodec,
 };
 use tokio_util::codec::Framed;
 
-use super::socket::Transport;
+use super::{codec::WholeMessages, socket::Transport};
 
 /// How much is read at once. Large, because a system call costs more than the copy it saves.
 const READ_BUFFER: usize = 256 * 1024;
 
 /// A socket that speaks PostgreSQL's messages.
 pub(super) struct Wire {
-    framed: Framed<Box<dyn Transport>, PgWireMessageClientCodec>,
+    framed: Framed<Box<dyn Transport>, WholeMessages>,
     /// User and password, for pgwire's authentication.
     login: Config,
     parameters: BTreeMap<String, String>,
@@ -35,7 +34,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(socket: Box<dyn Transport>, login: Config) -> Wire {
-        let codec = PgWireMessageClientCodec::default();
+        let codec = WholeMessages::default();
         let framed = Framed::with_capacity(socket, codec, READ_BUFFER);
         Wire { framed, login, parameters: BTreeMap::new(), no_key: SecretKey::default() }
     }
@@ -84,9 +83,7 @@ impl Stream for Wire {
 }
 
 impl Sink<PgWireFrontendMessage> for Wire {
-    type Error = <Framed<Box<dyn Transport>, PgWireMessageClientCodec> as Sink<
-        PgWireFrontendMessage,
-    >>::Error;
+    type Error = <Framed<Box<dyn Transport>, WholeMessages> as Sink<PgWireFrontendMessage>>::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Pin::new(&mut self.framed).poll_ready(cx)
