@@ -1,6 +1,6 @@
 //! Engine: frames and acknowledgements in, records and status updates out. Pure.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use super::engine_error::EngineError;
 use crate::{
@@ -82,6 +82,8 @@ pub struct Engine {
     /// publication. More than one when the table was dropped and made again: the rows of both were
     /// written to the outbox.
     outboxes: Vec<Outbox>,
+    /// Ids of the other tables that were described. A row of a table that was not might be an event.
+    others: BTreeSet<u32>,
     /// `Some` from Begin to Commit; agrees with the tracker's open transaction.
     transaction: Option<Transaction>,
     tracker: AckTracker,
@@ -100,6 +102,7 @@ impl Engine {
         Engine {
             mapper: Mapper::new(config.outbox.clone()),
             outboxes: Vec::new(),
+            others: BTreeSet::new(),
             transaction: None,
             gate: config.keeps_witness.then(|| WitnessGate::new(tracker.confirmed(), now)),
             tracker,
@@ -341,6 +344,8 @@ impl Engine {
             };
             self.outboxes.retain(|outbox| outbox.id != relation.id);
             self.outboxes.push(Outbox { id: relation.id, is_named, plan });
+        } else {
+            self.others.insert(relation.id);
         }
         Ok(())
     }
@@ -350,7 +355,10 @@ impl Engine {
             return Err(EngineError::Order("a row outside of a transaction"));
         };
         let Some(index) = self.outboxes.iter().position(|outbox| outbox.id == id) else {
-            return Ok(Received::Nothing);
+            return match self.others.contains(&id) {
+                true => Ok(Received::Nothing),
+                false => Err(EngineError::Order("a row of a table that it has not described")),
+            };
         };
         let Transaction { commit_lsn, commit_time, ordinal } = transaction;
         let position = Position { commit_lsn, ordinal };

@@ -169,6 +169,7 @@ fn a_stream_out_of_order_is_an_error_and_no_panic() {
         ("other commit", vec![frames::begin(200)], frames::commit(201, 250)),
         ("end before commit", vec![frames::begin(200)], frames::commit(200, 200)),
         ("end before start", vec![frames::begin(40)], frames::commit(40, 50)),
+        ("row of a table not described", vec![frames::begin(200)], frames::insert(9, [None; 5])),
     ];
     for (name, before, frame) in cases {
         let fault = engine_after(&before).receive(&frame, Instant::now()).unwrap_err().fault();
