@@ -40,5 +40,8 @@ mod tls_rotated;
 mod topics_change;
 mod transactions;
 mod two_phase;
+mod walsender;
+mod walsender_cuts;
+mod walsender_refused;
 mod watch;
 mod writes;
