@@ -7,7 +7,7 @@ use rdkafka::{
 };
 
 use super::*;
-use crate::{ack::AckTracker, outbox::HeaderList};
+use crate::{ack::AckTracker, kafka::OptionValue, outbox::HeaderList};
 
 const TOPIC: &str = "orders";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,10 +25,19 @@ struct Bench {
 
 impl Bench {
     fn new(partitions: i32) -> Bench {
+        Bench::with(partitions, &[])
+    }
+
+    /// With these options of librdkafka.
+    fn with(partitions: i32, options: &[(&str, &str)]) -> Bench {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, partitions, 1).unwrap();
-        let config =
-            Config { brokers: cluster.bootstrap_servers(), window: 1000, ..Config::default() };
+        let option = |(name, value): &(&str, &str)| {
+            ((*name).to_owned(), OptionValue::new((*value).to_owned()))
+        };
+        let options = options.iter().map(option).collect();
+        let brokers = cluster.bootstrap_servers();
+        let config = Config { brokers, window: 1000, options, ..Config::default() };
         let mut tracker = AckTracker::new(position(0).commit_lsn);
         tracker.begin();
         Bench { cluster, producer: Producer::start(&config).unwrap(), tracker }
@@ -137,6 +146,31 @@ fn a_refused_record_is_told_from_a_broken_producer() {
         assert_eq!(outcomes.len(), 1, "{error:?}");
         assert_eq!(matches!(outcomes[0], Outcome::Refused(_)), refused, "{error:?}: {outcomes:?}");
     }
+}
+
+/// Every record is a batch of its own. Five are on the wire when the first is refused: a broker would
+/// refuse the four behind it for their sequence numbers, which the mock cluster does not look at.
+#[test]
+fn what_waits_behind_a_refused_record_is_not_sent_any_more() {
+    let mut bench = Bench::with(1, &[("batch.num.messages", "1"), ("linger.ms", "0")]);
+    bench.send("a", 0);
+    assert_eq!(bench.land().len(), 1, "the partition is warm");
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    bench.cluster.broker_round_trip_time(1, Duration::from_millis(50)).unwrap();
+    bench.cluster.request_errors(RDKafkaApiKey::Produce, &[refused]);
+    let mut back = Vec::new();
+    for ordinal in 1..=8 {
+        back.extend(bench.send("a", ordinal));
+    }
+    back.extend(bench.land());
+    assert_eq!(back.len(), 8);
+    let overtook: Vec<u64> = back
+        .iter()
+        .filter(|delivery| delivery.outcome == Outcome::Acknowledged)
+        .map(|delivery| delivery.position.ordinal)
+        .filter(|ordinal| *ordinal > 5)
+        .collect();
+    assert!(overtook.is_empty(), "{overtook:?} overtook the first");
 }
 
 #[test]

@@ -82,6 +82,25 @@ fn the_end_of_a_transaction_is_confirmed_when_its_last_row_is_acknowledged() {
 }
 
 #[test]
+fn the_first_event_of_each_transaction_has_the_first_place() {
+    let mut engine = in_transaction();
+    for (commit, place) in [(200, "0/C8/0"), (300, "0/12C/0")] {
+        assert_eq!(position(&mut engine, &frames::event("e1", "k")).unwrap(), place);
+        let _ticket = engine.sent(1);
+        assert!(position(&mut engine, &frames::commit(commit, commit + 50)).is_none());
+        assert!(position(&mut engine, &frames::begin(commit + 100)).is_none());
+    }
+}
+
+#[test]
+fn a_transaction_without_events_is_confirmed_at_its_commit() {
+    let mut engine = engine_after(&[frames::begin(200), frames::commit(200, 250)]);
+    assert_eq!(engine.confirmed().lsn(), Lsn::new(250));
+    assert_eq!(engine.counts(), (0, 1));
+    assert!(engine.status_update(Instant::now() + Duration::from_secs(1)).is_some());
+}
+
+#[test]
 fn rows_of_other_tables_and_deletes_are_passed_over_without_a_place() {
     let mut engine = in_transaction();
     assert!(position(&mut engine, &frames::relation(9, "orders", &["payload"])).is_none());

@@ -43,5 +43,6 @@ mod two_phase;
 mod walsender;
 mod walsender_cuts;
 mod walsender_refused;
+mod walsender_without_kafka;
 mod watch;
 mod writes;
