@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test test-majors bench servers clean
+.PHONY: help demo build check test test-majors proof-bugs bench servers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: ## all tests, against a PostgreSQL and an Apache Kafka that they start the
 
 test-majors: ## a slice of the tests against PostgreSQL 14, 16, 17 and 18, fetched once
 	@scripts/test-majors.sh
+
+proof-bugs: ## plants the bugs of tests/bugs one at a time and shows which test catches each; BUGS='05 16' for some
+	@scripts/setup.sh all
+	@scripts/proof-bugs.sh $(BUGS)
 
 bench: ## speed, CPU and memory beside pg_recvlogical; about ten minutes, see benches/drain
 	scripts/setup.sh all

@@ -5,6 +5,8 @@
 
 #[path = "tidy/arrows.rs"]
 mod arrows;
+#[path = "tidy/bugs.rs"]
+mod bugs;
 #[path = "tidy/house.rs"]
 mod house;
 #[path = "tidy/imports.rs"]
@@ -117,4 +119,15 @@ fn no_file_is_larger_than_a_mebibyte() {
 #[test]
 fn the_changelog_is_for_operators_and_fits_the_version() {
     assert_tidy(house::changelog(&tree::read("CHANGELOG.md"), env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn planted_bugs_still_fit_the_tree_and_name_a_test() {
+    let functions: String = tree::sources().iter().map(|source| tree::read(&source.path)).collect();
+    let patches = tree::texts("tests/bugs");
+    assert!(patches.len() >= 20, "{} bugs", patches.len());
+    let read = |path: &str| tree::files().iter().any(|(f, _)| f == path).then(|| tree::read(path));
+    for (place, text) in patches {
+        assert_tidy(bugs::patch(&place, &text, read, &functions));
+    }
 }
