@@ -22,6 +22,7 @@ check: ## formatting, lints, tidy rules, documentation; starts no server
 	scripts/setup.sh check
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --features failpoints --example failpoints --locked -- -D warnings
 	cargo test --locked --test tidy
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
 

@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh all
 
+# The proof starts it; built here, so that no test waits for a compiler.
+cargo build --locked --features failpoints --example failpoints
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

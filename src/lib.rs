@@ -17,6 +17,9 @@
 //! `fault` is a leaf that every layer may use. To read the program, follow one row: [`wal`],
 //! [`outbox`], [`ack`], then [`publisher`].
 
+#[macro_use]
+mod failpoint;
+
 pub mod ack;
 pub mod check;
 pub mod cli;

@@ -7,6 +7,8 @@
 mod arrows;
 #[path = "tidy/bugs.rs"]
 mod bugs;
+#[path = "tidy/failpoints.rs"]
+mod failpoints;
 #[path = "tidy/house.rs"]
 mod house;
 #[path = "tidy/imports.rs"]
@@ -109,6 +111,11 @@ fn dashboards_and_alerts_name_metrics_that_exist() {
     for (path, text) in tree::texts("grafana") {
         assert_tidy(house::metrics_exist(&path, &text, &declared));
     }
+}
+
+#[test]
+fn every_failpoint_is_in_the_list_and_in_the_program() {
+    assert_tidy(failpoints::differences(&tree::sources(), &failpoints::listed()));
 }
 
 #[test]

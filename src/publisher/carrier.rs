@@ -254,6 +254,10 @@ impl Carrier {
             return Ok(Taken::NotNow);
         }
         let committed_at = committed_at.expect("a record is inside a transaction");
+        failpoint!("before_produce");
+        if record.position.ordinal > 0 {
+            failpoint!("mid_transaction");
+        }
         match self.producer.offer(&record, committed_at.unix_micros(), now) {
             Offer::Sent(flight) => {
                 let alone =
@@ -285,6 +289,7 @@ impl Carrier {
         self.producer.attach(flight, ticket);
         self.alone = alone;
         self.waiting_since = None;
+        failpoint!("after_produce");
     }
 
     fn acknowledged(&mut self, delivery: Delivery, wall: i64) {
@@ -294,6 +299,7 @@ impl Carrier {
             self.alone = None;
         }
         self.engine.acknowledge(delivery.ticket);
+        failpoint!("after_acknowledge");
     }
 
     fn refused(&mut self, delivery: &Delivery, refusal: Refusal, now: Instant) {

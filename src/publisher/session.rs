@@ -111,7 +111,9 @@ impl Session {
     /// Sends the status update that is due.
     async fn report(&mut self, now: Instant) -> Result<(), Ended> {
         if let Some(update) = self.carrier.engine.status_update(now) {
+            failpoint!("before_confirm");
             self.stream.send(update).await?;
+            failpoint!("after_confirm");
             self.note_confirmed(update);
         }
         Ok(())
@@ -137,6 +139,7 @@ impl Session {
                     None => return Ok(count > 0),
                 },
             };
+            failpoint!("after_read");
             match self.carrier.take(&frame, now) {
                 Ok(Taken::Done) => {}
                 Ok(Taken::NotNow) => {
@@ -194,6 +197,7 @@ impl Session {
         let mut acknowledged_at = Instant::now();
         let in_flight = self.carrier.in_flight();
         tracing::info!(in_flight, "stopping: waiting for acknowledgements");
+        failpoint!("drain_begins");
         while self.is_unfinished() && stop.now() == Stopping::Drain {
             let now = Instant::now();
             if self.has_unacknowledged() {
@@ -236,7 +240,9 @@ impl Session {
         let update = self.carrier.engine.final_update(Instant::now());
         let confirmed: Lsn = update.confirmed.lsn();
         let said = async {
+            failpoint!("drain_before_confirm");
             self.stream.send(update).await?;
+            failpoint!("drain_after_confirm");
             self.stream.close().await
         };
         match said.await {
@@ -282,6 +288,7 @@ pub(crate) async fn outlast(
 /// Gives what is in flight when PostgreSQL is gone a moment to be acknowledged: what is need not be
 /// sent again, and does not land behind its own repeat.
 pub(crate) async fn settle(carrier: &mut Carrier, stop: &StopSignal) {
+    failpoint!("session_lost");
     let limit = Instant::now() + SETTLE_LIMIT;
     while carrier.in_flight() > 0 && Instant::now() < limit && stop.now() == Stopping::No {
         if carrier.collect(Instant::now()).is_err() {

@@ -141,6 +141,7 @@ impl Supervisor {
     /// Reads the facts, decides where to start, opens the stream and makes the producer.
     async fn open(&mut self) -> Result<(ReplicationStream, Carrier), Ended> {
         self.health.turn();
+        failpoint!("start_begins");
         let config = &self.config;
         if let Some(what) = &self.spoiled {
             gaps::remember(config, what).await?;
@@ -155,6 +156,7 @@ impl Supervisor {
             Ok(slot) => slot,
             Err(error) => return Err(gaps::of_a_slot_that_is_gone(config, &facts, error).await),
         };
+        failpoint!("start_knows_facts");
         self.health.turn();
         let mut connection = ReplicationConnection::connect(&config.postgres).await?;
         let system = connection.identify_system().await?;
@@ -180,9 +182,11 @@ impl Supervisor {
         let start = self.memory.start(slot.confirmed);
         let tls = connection.tls();
         let producer = Producer::start(&config.kafka).map_err(|e| Ended::Held(e.fault(), None))?;
+        failpoint!("start_before_stream");
         let stream = ReplicationStream::start(connection, start).await?;
         // From here on nobody else can move the slot. What was read before has to hold still.
         gaps::must_stand(&sql, &slot).await?;
+        failpoint!("start_after_stream");
         let engine = EngineConfig {
             outbox: config.outbox.clone(),
             table: catalog_table(&facts),
@@ -251,6 +255,7 @@ impl Supervisor {
         let confirmed = Position { commit_lsn: engine.confirmed().lsn(), ordinal: 0 };
         let first = carrier.first_unacknowledged().max(Some(confirmed));
         self.memory.leave(engine.told().lsn(), engine.received_lsn(), first);
+        failpoint!("session_ended");
         self.holding = carrier.board.is_held();
         if !self.holding {
             self.held.reset();

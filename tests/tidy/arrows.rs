@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// Layer and what it may import besides itself. Design, section 3; a new arrow is a decision.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
+    ("failpoint", &[]),
     ("fault", &[]),
     ("wal", &[]),
     ("outbox", &["wal", "fault"]),

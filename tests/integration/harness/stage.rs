@@ -38,6 +38,7 @@ pub struct Stage<'a> {
     pub directory: PathBuf,
     settings: RefCell<BTreeMap<String, BTreeMap<String, String>>>,
     environment: RefCell<Vec<(String, String)>>,
+    program: RefCell<PathBuf>,
     created: RefCell<Vec<String>>,
     starts: Cell<u32>,
     _turn: Turn,
@@ -71,6 +72,7 @@ impl<'a> Stage<'a> {
             directory: process::directory(&name),
             settings: RefCell::default(),
             environment: RefCell::default(),
+            program: RefCell::new(env!("CARGO_BIN_EXE_postrider").into()),
             created: RefCell::default(),
             starts: Cell::new(0),
             name,
@@ -117,6 +119,11 @@ impl<'a> Stage<'a> {
         Sql::connect(&self.postgres.address(ROLE, &self.name)).expect("a session")
     }
 
+    /// Runs another program than the shipped one from here on, and returns the one before.
+    pub fn use_program(&self, program: PathBuf) -> PathBuf {
+        self.program.replace(program)
+    }
+
     /// The `aggregatetype` whose events go to this test's topic `name`.
     pub fn aggregate(&self, name: &str) -> String {
         format!("{}.{name}", self.name)
@@ -155,7 +162,7 @@ impl<'a> Stage<'a> {
             }
         }
         fs::write(&file, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+        let mut command = Command::new(&*self.program.borrow());
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("PG") || text.starts_with("POSTRIDER_") {
@@ -198,10 +205,20 @@ impl<'a> Stage<'a> {
 
     /// Starts a publisher with further arguments and does not wait.
     pub fn start(&self, arguments: &[&str]) -> Publisher {
+        self.start_as(&[&["run"], arguments].concat(), &[])
+    }
+
+    /// Starts a publisher with further variables of the environment and does not wait.
+    pub fn start_with(&self, variables: &[(&str, String)]) -> Publisher {
+        self.start_as(&["run"], variables)
+    }
+
+    fn start_as(&self, arguments: &[&str], variables: &[(&str, String)]) -> Publisher {
         let port = self.listen();
         let number = self.starts.get() + 1;
         self.starts.set(number);
-        let command = self.command(&[&["run"], arguments].concat());
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         Publisher::start(command, self.log(number), port)
     }
 
