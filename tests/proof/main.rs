@@ -5,8 +5,18 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::unwrap_used, reason = "all of it is test code, also outside #[test]")]
 
+mod event;
 mod failpoints;
+mod faults;
+mod field;
 #[path = "../integration/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the other tests use the rest of it")]
 mod harness;
+mod intent;
+mod judge;
+mod ledger;
 mod points;
+mod random;
+mod slices;
+mod traffic;
+mod watch;

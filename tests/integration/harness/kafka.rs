@@ -28,6 +28,8 @@ pub struct Listener {
 pub struct Kafka {
     directory: PathBuf,
     port: u16,
+    /// Where the node's controller listens.
+    pub controller: u16,
     process: Mutex<Option<Process>>,
 }
 
@@ -37,8 +39,8 @@ impl Kafka {
         Kafka::start_with(process::directory("kafka"), &[], "", &[])
     }
 
-    /// Starts a node in `directory` with further listeners and properties; `format` is for the tool
-    /// that formats the directory.
+    /// Starts a node in `directory` with further listeners and properties, which may name
+    /// `@PORT@` and `@CONTROLLER_PORT@`; `format` is for the tool that formats the directory.
     pub fn start_with(
         directory: PathBuf,
         listeners: &[Listener],
@@ -47,15 +49,15 @@ impl Kafka {
     ) -> Kafka {
         let (port, controller) = (process::free_port(), process::free_port());
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/server.properties");
-        let mut text = fs::read_to_string(template)
-            .unwrap()
+        let text = fs::read_to_string(template).unwrap()
+            + &more_listeners(port, controller, listeners)
+            + properties;
+        let text = text
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER_PORT@", &controller.to_string())
             .replace("@DATA@", &directory.join("data").display().to_string());
-        text.push_str(&more_listeners(port, controller, listeners));
-        text.push_str(properties);
         fs::write(directory.join("server.properties"), text).unwrap();
-        let node = Kafka { directory, port, process: Mutex::new(None) };
+        let node = Kafka { directory, port, controller, process: Mutex::new(None) };
         let mut tool = node.java("kafka.tools.StorageTool");
         tool.args(["format", "-t", CLUSTER_ID, "-c", "server.properties"]).args(format);
         process::run(&mut tool);
@@ -131,6 +133,16 @@ fn more_listeners(port: u16, controller: u16, listeners: &[Listener]) -> String 
         "\nlisteners={open},CONTROLLER://127.0.0.1:{controller}\nadvertised.listeners={open}\n\
          listener.security.protocol.map={protocols}\n"
     )
+}
+
+/// The version of Kafka, by the name of its jar.
+pub fn version() -> String {
+    let names = fs::read_dir(library()).unwrap().flatten().map(|entry| entry.file_name());
+    let version = |name: std::ffi::OsString| {
+        let name = name.to_str()?.strip_prefix("kafka-clients-")?.strip_suffix(".jar")?.to_owned();
+        name.starts_with(|c: char| c.is_ascii_digit()).then_some(name)
+    };
+    names.into_iter().find_map(version).expect("kafka-clients is among the jars")
 }
 
 /// The folder of Kafka's jars: beside the build of this test, or in the workspace's `target`.

@@ -1,50 +1,116 @@
-//! A TCP proxy that cuts, slices or garbles what passes through it.
+//! A TCP proxy that cuts, resets, freezes, swallows, slices, slows, delays or garbles what passes.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use super::process::free_port;
+
+/// How often a way that has nothing to pass looks whether it has been closed.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Where bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    ToServer = 0,
+    ToClient = 1,
+}
+
+/// Both.
+pub const BOTH: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
+
+/// How bytes of one direction are passed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// At most so many at a time.
+    pub slice: usize,
+    /// Rows of pgoutput's Inserts get a tag that means nothing.
+    pub garbles: bool,
+    /// Nothing is read: both ends find their sockets full, then silent.
+    pub frozen: bool,
+    /// Everything is read and dropped, as behind a firewall that has forgotten the connection.
+    /// Such a connection ends when this ends.
+    pub swallows: bool,
+    /// So many bytes a second at most.
+    pub rate: Option<u64>,
+    /// Each piece waits so long …
+    pub delay: Duration,
+    /// … and up to so much longer.
+    pub jitter: Duration,
+}
+
+impl Manner {
+    const PLAIN: Manner = Manner {
+        slice: 1 << 16,
+        garbles: false,
+        frozen: false,
+        swallows: false,
+        rate: None,
+        delay: Duration::ZERO,
+        jitter: Duration::ZERO,
+    };
+}
 
 /// A way to a server on loopback. It lives as long as the test process.
 pub struct Proxy {
     pub port: u16,
     ways: Arc<Mutex<Vec<Way>>>,
-    manner: Arc<Manner>,
+    course: Arc<Course>,
 }
 
-/// How bytes are passed on.
-struct Manner {
-    /// At most so many at a time.
-    slice: AtomicUsize,
-    garbles: AtomicBool,
+/// What holds for all connections.
+struct Course {
+    manners: Mutex<[Manner; 2]>,
+    /// Bytes passed, by direction.
+    passed: [AtomicU64; 2],
+    /// The connection that would pass the byte with this number is cut before it.
+    cut_at: [AtomicU64; 2],
 }
 
 /// How the row of a pgoutput Insert begins, of a table with seven columns whose first is not NULL.
 const ROW: [u8; 4] = [b'N', 0, 7, b't'];
 
-/// Both ends of a connection.
-type Way = [TcpStream; 2];
+/// Both ends of a connection, and whether it is over.
+struct Way {
+    ends: [TcpStream; 2],
+    over: Arc<AtomicBool>,
+}
+
+impl Way {
+    fn close(&self) {
+        self.over.store(true, Ordering::Relaxed);
+        for end in &self.ends {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
 
 impl Proxy {
     /// Listens, and passes everything on to `target`.
     pub fn to(target: u16) -> Proxy {
         let port = free_port();
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let manner = Manner { slice: AtomicUsize::new(1 << 16), garbles: AtomicBool::new(false) };
-        let proxy = Proxy { port, ways: Arc::default(), manner: Arc::new(manner) };
-        let (ways, manner) = (proxy.ways.clone(), proxy.manner.clone());
+        let course = Course {
+            manners: Mutex::new([Manner::PLAIN; 2]),
+            passed: Default::default(),
+            cut_at: [u64::MAX, u64::MAX].map(AtomicU64::new),
+        };
+        let proxy = Proxy { port, ways: Arc::default(), course: Arc::new(course) };
+        let (ways, course) = (proxy.ways.clone(), proxy.course.clone());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-                let way = open(client, server, &manner);
-                ways.lock().unwrap().push(way);
+                let way = open(client, server, &course);
+                let mut ways = ways.lock().unwrap();
+                ways.retain(|way| !way.over.load(Ordering::Relaxed));
+                ways.push(way);
             }
         });
         proxy
@@ -53,49 +119,149 @@ impl Proxy {
     /// Closes every connection. New ones pass.
     pub fn cut(&self) {
         for way in self.ways.lock().unwrap().drain(..) {
-            for end in &way {
-                let _ = end.shutdown(Shutdown::Both);
-            }
+            way.close();
         }
+    }
+
+    /// Ends every connection by a reset, as a host does that knows nothing of it. New ones pass.
+    pub fn reset(&self) {
+        for way in self.ways.lock().unwrap().drain(..) {
+            // The last of our handles to be closed sends it; the threads let go of theirs.
+            for end in &way.ends {
+                let _ = socket2::SockRef::from(end).set_linger(Some(Duration::ZERO));
+            }
+            way.over.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes how the bytes of these directions are passed on.
+    pub fn change(&self, directions: &[Direction], change: impl Fn(&mut Manner)) {
+        let mut manners = self.course.manners.lock().unwrap();
+        for direction in directions {
+            change(&mut manners[*direction as usize]);
+        }
+    }
+
+    /// Passes everything on as it comes again.
+    pub fn mend(&self) {
+        *self.course.manners.lock().unwrap() = [Manner::PLAIN; 2];
     }
 
     /// Passes on at most so many bytes at a time.
     pub fn slice(&self, bytes: usize) {
-        self.manner.slice.store(bytes, Ordering::Relaxed);
+        self.change(&BOTH, |manner| manner.slice = bytes);
     }
 
     /// Gives the rows of pgoutput's Inserts a tag that means nothing, or leaves them alone again.
     pub fn garble(&self, yes: bool) {
-        self.manner.garbles.store(yes, Ordering::Relaxed);
+        self.change(&BOTH, |manner| manner.garbles = yes);
+    }
+
+    /// Passes `bytes` more in this direction, then cuts the connection that has the next one.
+    pub fn cut_after(&self, direction: Direction, bytes: u64) {
+        let at = self.passed(direction) + bytes;
+        self.course.cut_at[direction as usize].store(at, Ordering::Relaxed);
+    }
+
+    /// Whether a cut that was asked for is still to come.
+    pub fn is_to_cut(&self, direction: Direction) -> bool {
+        self.course.cut_at[direction as usize].load(Ordering::Relaxed) != u64::MAX
+    }
+
+    /// Bytes passed on so far.
+    pub fn passed(&self, direction: Direction) -> u64 {
+        self.course.passed[direction as usize].load(Ordering::Relaxed)
     }
 }
 
-fn open(client: TcpStream, server: TcpStream, manner: &Arc<Manner>) -> Way {
+fn open(client: TcpStream, server: TcpStream, course: &Arc<Course>) -> Way {
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(LOOK)).unwrap();
     }
+    let over = Arc::new(AtomicBool::new(false));
     let ends = [client.try_clone().unwrap(), server.try_clone().unwrap()];
-    let pairs = [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))];
-    for (from, to) in pairs {
-        let (from, to) = (from.unwrap(), to.unwrap());
-        let manner = manner.clone();
-        thread::spawn(move || pass(from, to, &manner));
+    let ways = [
+        (client.try_clone(), server.try_clone(), Direction::ToServer),
+        (Ok(server), Ok(client), Direction::ToClient),
+    ];
+    for (from, to, direction) in ways {
+        let (course, over) = (course.clone(), over.clone());
+        let pass = Pass { from: from.unwrap(), to: to.unwrap(), direction, course, over };
+        thread::spawn(move || pass.run());
     }
-    ends
+    Way { ends, over }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, manner: &Manner) {
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let most = manner.slice.load(Ordering::Relaxed);
-        let length = from.read(&mut buffer[..most]).unwrap_or(0);
-        if manner.garbles.load(Ordering::Relaxed) {
-            garble(&mut buffer[..length]);
+/// One direction of one connection.
+struct Pass {
+    from: TcpStream,
+    to: TcpStream,
+    direction: Direction,
+    course: Arc<Course>,
+    over: Arc<AtomicBool>,
+}
+
+impl Pass {
+    fn run(mut self) {
+        let mut buffer = vec![0; 1 << 16];
+        let mut swallowed = false;
+        while !self.over.load(Ordering::Relaxed) {
+            let manner = self.course.manners.lock().unwrap()[self.direction as usize];
+            if manner.frozen {
+                thread::sleep(LOOK / 4);
+                continue;
+            }
+            if swallowed && !manner.swallows {
+                break;
+            }
+            let length = match self.from.read(&mut buffer[..manner.slice]) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error)
+                    if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) =>
+                {
+                    continue;
+                }
+                Err(_) => break,
+            };
+            // What was read before the freeze began is not passed on in it either.
+            if manner.swallows {
+                swallowed = true;
+            } else if !self.pass(&mut buffer[..length], &manner) {
+                break;
+            }
         }
-        if length == 0 || to.write_all(&buffer[..length]).is_err() {
-            let _ = to.shutdown(Shutdown::Both);
-            return;
+        let was_over = self.over.swap(true, Ordering::Relaxed);
+        if !was_over {
+            let _ = self.to.shutdown(Shutdown::Both);
+            let _ = self.from.shutdown(Shutdown::Both);
         }
+    }
+
+    /// False when the connection is at its end.
+    fn pass(&mut self, bytes: &mut [u8], manner: &Manner) -> bool {
+        if manner.garbles {
+            garble(bytes);
+        }
+        thread::sleep(manner.delay + manner.jitter.mul_f64(fastrand::f64()));
+        if let Some(rate) = manner.rate {
+            thread::sleep(Duration::from_secs_f64(bytes.len() as f64 / rate as f64));
+        }
+        let (passed, cut_at) = self.counters();
+        let before = passed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let left = cut_at.load(Ordering::Relaxed).saturating_sub(before);
+        if left < bytes.len() as u64 {
+            cut_at.store(u64::MAX, Ordering::Relaxed);
+            let _ = self.to.write_all(&bytes[..left as usize]);
+            return false;
+        }
+        self.to.write_all(bytes).is_ok()
+    }
+
+    fn counters(&self) -> (&AtomicU64, &AtomicU64) {
+        let at = self.direction as usize;
+        (&self.course.passed[at], &self.course.cut_at[at])
     }
 }
 

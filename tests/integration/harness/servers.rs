@@ -48,6 +48,11 @@ impl Turn {
         Turn::of(CAPACITY / 2)
     }
 
+    /// Waits for the whole machine, for a test with several servers of its own.
+    pub fn whole() -> Turn {
+        Turn::of(CAPACITY)
+    }
+
     fn of(share: usize) -> Turn {
         let mut free = FREE.lock().unwrap_or_else(|poison| poison.into_inner());
         while *free < share {

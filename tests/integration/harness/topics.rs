@@ -44,7 +44,8 @@ impl Record {
         String::from_utf8_lossy(self.payload.as_deref().unwrap_or_default()).into_owned()
     }
 
-    fn of(message: &BorrowedMessage<'_>) -> Record {
+    /// A copy of what a consumer was given.
+    pub fn of(message: &BorrowedMessage<'_>) -> Record {
         let headers = message.headers().map(|headers| {
             let owned = |bytes: &[u8]| bytes.to_vec();
             headers.iter().map(|h| (h.key.to_owned(), h.value.map(owned))).collect()
@@ -74,7 +75,18 @@ impl Topics {
 
     /// Creates a topic and waits until it has leaders; `settings` are the topic's own.
     pub fn create(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        self.create_on(name, partitions, TopicReplication::Fixed(1), settings);
+    }
+
+    /// The same with more than one replica, or with replicas at chosen brokers.
+    pub fn create_on(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication: TopicReplication<'_>,
+        settings: &[(&str, &str)],
+    ) {
+        let mut topic = NewTopic::new(name, partitions, replication);
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -123,6 +135,13 @@ impl Topics {
         let topic = metadata.topics().iter().find(|topic| topic.name() == name)?;
         let count = topic.partitions().len() as i32;
         (topic.error().is_none() && count > 0).then_some(count)
+    }
+
+    /// The leader of each partition, -1 where there is none; `None` when Kafka does not answer.
+    pub fn leaders(&self, name: &str) -> Option<Vec<i32>> {
+        let metadata = self.consumer.fetch_metadata(Some(name), Duration::from_secs(2)).ok()?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == name)?;
+        Some(topic.partitions().iter().map(|partition| partition.leader()).collect())
     }
 
     /// High watermark of each partition; `None` when Kafka does not answer.
@@ -180,6 +199,19 @@ impl Topics {
                 None => assert!(last.elapsed().as_secs() < 30, "{left} records cannot be read"),
             }
         }
+    }
+
+    /// A consumer of these topics from their beginning on, without an end.
+    pub fn follow(&self, names: &[String]) -> BaseConsumer {
+        let mut wanted = TopicPartitionList::new();
+        for name in names {
+            for partition in 0..self.partitions(name).expect("the topic exists") {
+                wanted.add_partition_offset(name, partition, Offset::Beginning).unwrap();
+            }
+        }
+        let reader = consumer(&self.brokers);
+        reader.assign(&wanted).unwrap();
+        reader
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
