@@ -4,9 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo build check test test-majors proof-bugs bench servers clean
+.PHONY: help demo build check test test-majors proof proof-report bench servers clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the whole story on this machine in about a minute; brings what it needs
 	@scripts/setup.sh demo
@@ -35,6 +36,11 @@ test-majors: ## a slice of the tests against PostgreSQL 14, 16, 17 and 18, fetch
 proof-bugs: ## plants the bugs of tests/bugs one at a time and shows which test catches each; BUGS='05 16' for some
 	@scripts/setup.sh all
 	@scripts/proof-bugs.sh $(BUGS)
+proof: ## faults for the record: SLICE=kills MINUTES=25 SEED=7; all five kinds without SLICE
+	@SLICE="$(SLICE)" MINUTES="$(MINUTES)" SEED="$(SEED)" RATE="$(RATE)" scripts/proof.sh
+
+proof-report: ## proof/REPORT.md from proof/LEDGER.csv
+	@scripts/proof-report.sh
 
 bench: ## speed, CPU and memory beside pg_recvlogical; about ten minutes, see benches/drain
 	scripts/setup.sh all

@@ -138,7 +138,8 @@ impl Judge {
         let version = event::version(record.payload.as_deref().unwrap_or_default());
         let expected =
             version.map(|version| event::payload(id, &String::from_utf8_lossy(key), version));
-        if expected.map(String::into_bytes) != record.payload
+        if expected.is_none()
+            || expected.map(String::into_bytes) != record.payload
             || record.header_names() != ["id", "type", "position"]
             || record.header("type").as_deref() != Some("made")
         {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The columns, in their order.
-pub const COLUMNS: [&str; 29] = [
+pub const COLUMNS: [&str; 30] = [
     "date",
     "commit",
     "seed",
@@ -39,7 +39,8 @@ pub const COLUMNS: [&str; 29] = [
     "librdkafka",
     "postrider",
     "cores",
-    "memory_and_kernel",
+    "memory_gb",
+    "kernel",
 ];
 
 /// Where it lies in the repository.
@@ -95,9 +96,11 @@ pub fn line(field: &Field<'_>, result: &Result<'_>) -> String {
     cells.push(rdkafka::util::get_rdkafka_version().1);
     cells.push(env!("CARGO_PKG_VERSION").to_owned());
     cells.push(std::thread::available_parallelism().map_or(0, usize::from).to_string());
+    // Without what its builder put behind the version.
     let kernel = say("uname", &["-r"]);
     let kernel = kernel.split('-').next().unwrap_or_default();
-    cells.push(format!("{} GB {} {kernel}", memory(), say("uname", &["-s"])));
+    cells.push(memory().to_string());
+    cells.push(format!("{} {kernel}", say("uname", &["-s"])));
     assert_eq!(cells.len(), COLUMNS.len());
     cells.join(",")
 }

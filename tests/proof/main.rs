@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::unwrap_used, reason = "all of it is test code, also outside #[test]")]
 
+mod chart;
 mod event;
 mod failpoints;
 mod faults;
@@ -14,9 +15,11 @@ mod field;
 mod harness;
 mod intent;
 mod judge;
+mod judge_tests;
 mod ledger;
 mod points;
 mod random;
+mod report;
 mod slices;
 mod traffic;
 mod watch;

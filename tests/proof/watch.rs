@@ -100,7 +100,7 @@ fn read(
                 seen.repeats.store(judge.repeats, Ordering::Relaxed);
             }
             seen.defects.store(judge.defects.counts.values().sum(), Ordering::Relaxed);
-            if judge.records % 64 != 0 {
+            if !judge.records.is_multiple_of(64) {
                 continue;
             }
         }

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs slices of the proof for the record: each adds a line to proof/LEDGER.csv.
+#
+#   scripts/proof.sh                                  one slice of each kind
+#   SLICE=kills SEED=7 MINUTES=25 scripts/proof.sh    one slice; without SEED the clock gives one
+#   RATE=3000 scripts/proof.sh                        another load, in events a second
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly KINDS="kills postgres brokers network mixed"
+: "${SLICE:=$KINDS}" "${MINUTES:=25}" "${SEED:=}" "${RATE:=}"
+
+for slice in $SLICE; do
+    if [[ " $KINDS " != *" $slice "* ]]; then
+        echo "error: there is no slice $slice" >&2
+        echo "hint: SLICE takes of: $KINDS" >&2
+        exit 2
+    fi
+done
+if ! awk -v minutes="$MINUTES" 'BEGIN { exit !(minutes > 0 && minutes <= 25) }'; then
+    echo "error: a slice has more than 0 and at most 25 minutes, not $MINUTES" >&2
+    exit 2
+fi
+
+scripts/setup.sh all
+cargo build --release --locked --features failpoints --example failpoints
+
+status=0
+for slice in $SLICE; do
+    PROOF_LEDGER=1 PROOF_MINUTES=$MINUTES PROOF_SEED=$SEED PROOF_RATE=$RATE \
+        cargo test --release --locked --test proof -- --exact "slices::$slice" --nocapture || status=$?
+done
+scripts/proof-report.sh
+exit "$status"
