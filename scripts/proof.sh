@@ -24,12 +24,12 @@ if ! awk -v minutes="$MINUTES" 'BEGIN { exit !(minutes > 0 && minutes <= 25) }';
 fi
 
 scripts/setup.sh all
-cargo build --release --locked --features failpoints --example failpoints
+cargo build --profile proof --locked --features failpoints --example failpoints
 
 status=0
 for slice in $SLICE; do
     PROOF_LEDGER=1 PROOF_MINUTES=$MINUTES PROOF_SEED=$SEED PROOF_RATE=$RATE \
-        cargo test --release --locked --test proof -- --exact "slices::$slice" --nocapture || status=$?
+        cargo test --profile proof --locked --test proof -- --exact "slices::$slice" --nocapture || status=$?
 done
 scripts/proof-report.sh
 exit "$status"

@@ -1,7 +1,7 @@
 //! The failpoints: their names, and what is true when one is reached.
 
 /// Every `failpoint!` of the program. `tests/tidy.rs` compares both lists.
-pub const FAILPOINTS: [(&str, &str); 16] = [
+pub(crate) const FAILPOINTS: [(&str, &str); 16] = [
     ("start_begins", "nothing is connected yet"),
     ("start_knows_facts", "the catalog and the slot are read, the slot is free"),
     ("start_before_stream", "there is a producer, and the slot is still free"),

@@ -11,7 +11,7 @@ use crate::harness::{Publisher, Stage, directory};
 #[path = "../failpoints/names.rs"]
 mod names;
 
-pub use names::FAILPOINTS;
+pub(crate) use names::FAILPOINTS;
 
 /// The program with failpoints, of the same profile as the shipped one. It is built apart from it:
 /// no other test and nobody who installs ever meets it.
@@ -24,14 +24,14 @@ fn program() -> &'static Path {
         cargo.args(["build", "--locked", "--quiet", "--example", "failpoints"]);
         cargo.args(["--features", "failpoints", "--target-dir"]);
         cargo.arg(folder.parent().expect("a profile lies in the target folder"));
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
+        let profile = folder.file_name().and_then(|name| name.to_str()).expect("a name");
+        cargo.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
         cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
         // What cargo tells a test of its package would make it build others anew.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
+            if of_package.iter().any(|prefix| text.starts_with(prefix)) {
                 cargo.env_remove(&name);
             }
         }
