@@ -18,6 +18,7 @@ mod delivery;
 mod demo;
 mod facts;
 mod gaps;
+mod hardships;
 #[allow(dead_code, unused_imports, reason = "the proof stands on it, too, and uses the rest")]
 mod harness;
 mod leaves;

@@ -150,3 +150,48 @@ fn a_transaction_of_a_million_rows_passes_in_constant_memory() {
     println!("peak memory with one transaction of {ROWS} rows: {peak} KiB");
     assert!(peak <= MOST_MEMORY_KIB, "peak memory {peak} KiB is over {MOST_MEMORY_KIB} KiB");
 }
+
+#[test]
+fn a_transaction_that_stays_open_keeps_no_other_from_being_delivered_and_follows_when_it_commits() {
+    let stage = Stage::new().with_orders();
+    let publisher = stage.run();
+    let open = stage.sql();
+    open.run(&format!("begin; {}", stage.insert("open-1", "'open'", "'{}'")));
+    let sql = stage.sql();
+    for number in 0..50 {
+        sql.run(&stage.insert(&format!("short-{number}"), "'short'", "'{}'"));
+    }
+    stage.records_when(&publisher, 50);
+    stage.confirmed();
+    open.run(&format!("{} commit", stage.insert("open-2", "'open'", "'{}'")));
+    stage.records_when(&publisher, 52);
+    stage.confirmed();
+    assert_eq!(publisher.terminate(), 0);
+
+    let publisher = stage.run();
+    stage.confirmed();
+    assert_eq!(stage.check(stage.rows(), Vec::new()).repeats, 0);
+    assert_eq!(publisher.terminate(), 0);
+}
+
+#[test]
+fn logical_messages_of_others_neither_arrive_nor_disturb() {
+    let stage = Stage::new().with_orders();
+    let publisher = stage.run();
+    let sql = stage.sql();
+    let message = |transactional: bool| {
+        format!("select pg_logical_emit_message({transactional}, 'other', repeat('x', 5000));")
+    };
+    sql.run(&message(false));
+    sql.run(&format!(
+        "begin; {} {} {} commit",
+        stage.insert("one", "'k'", "'{}'"),
+        message(true),
+        stage.insert("two", "'k'", "'{}'")
+    ));
+    sql.run(&format!("begin; {} {} rollback", message(true), message(false)));
+    stage.records_when(&publisher, 2);
+    stage.confirmed();
+    assert_eq!(stage.check(stage.rows(), Vec::new()).repeats, 0);
+    assert_eq!(publisher.terminate(), 0);
+}

@@ -216,6 +216,12 @@ impl Pass {
                 break;
             }
             let length = match self.from.read(&mut buffer[..manner.slice]) {
+                // What is swallowed ends without a word, too.
+                Ok(0) if manner.swallows => {
+                    swallowed = true;
+                    thread::sleep(LOOK / 4);
+                    continue;
+                }
                 Ok(0) => break,
                 Ok(length) => length,
                 Err(error)
@@ -225,7 +231,6 @@ impl Pass {
                 }
                 Err(_) => break,
             };
-            // What was read before the freeze began is not passed on in it either.
             if manner.swallows {
                 swallowed = true;
             } else if !self.pass(&mut buffer[..length], &manner) {
