@@ -3,13 +3,15 @@
 #
 #   scripts/proof.sh                                  one slice of each kind
 #   SLICE=kills SEED=7 MINUTES=25 scripts/proof.sh    one slice; without SEED the clock gives one
+#   SLICE=sweep SEED=0 scripts/proof.sh               cuts behind every byte, from the SEED-th on
 #   RATE=3000 scripts/proof.sh                        another load, in events a second
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly KINDS="kills postgres brokers network mixed"
-: "${SLICE:=$KINDS}" "${MINUTES:=25}" "${SEED:=}" "${RATE:=}"
+readonly FIRES="kills postgres brokers network mixed"
+readonly KINDS="$FIRES sweep"
+: "${SLICE:=$FIRES}" "${MINUTES:=25}" "${SEED:=}" "${RATE:=}"
 
 for slice in $SLICE; do
     if [[ " $KINDS " != *" $slice "* ]]; then

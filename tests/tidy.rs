@@ -7,6 +7,8 @@
 mod arrows;
 #[path = "tidy/bugs.rs"]
 mod bugs;
+#[path = "tidy/catalogue.rs"]
+mod catalogue;
 #[path = "tidy/failpoints.rs"]
 mod failpoints;
 #[path = "tidy/house.rs"]
@@ -116,6 +118,11 @@ fn dashboards_and_alerts_name_metrics_that_exist() {
 #[test]
 fn every_failpoint_is_in_the_list_and_in_the_program() {
     assert_tidy(failpoints::differences(&tree::sources(), &failpoints::listed()));
+}
+
+#[test]
+fn every_case_of_the_catalogue_has_a_row_and_every_test_in_it_exists() {
+    assert_tidy(catalogue::catalogue(&tree::read("proof/CATALOGUE.md"), &tree::sources()));
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub enum Kind {
     Brokers,
     Network,
     Mixed,
+    /// Not a fire: see [`crate::sweep`].
+    Sweep,
 }
 
 /// One fault, from its beginning to its end.
@@ -57,6 +59,7 @@ impl Kind {
             Kind::Brokers => "brokers",
             Kind::Network => "network",
             Kind::Mixed => "mixed",
+            Kind::Sweep => "sweep",
         }
     }
 
@@ -65,7 +68,7 @@ impl Kind {
     pub fn nodes(self) -> usize {
         match self {
             Kind::Kills | Kind::Postgres => 0,
-            Kind::Network => 1,
+            Kind::Network | Kind::Sweep => 1,
             Kind::Brokers | Kind::Mixed => 3,
         }
     }
@@ -86,7 +89,7 @@ impl Kind {
             Kind::Kills | Kind::Mixed => pick(field, &KILLS)(field),
             Kind::Postgres => pick(field, &POSTGRES)(field),
             Kind::Brokers => pick(field, &BROKERS)(field),
-            Kind::Network => pick(field, &NETWORK)(field),
+            Kind::Network | Kind::Sweep => pick(field, &NETWORK)(field),
         }
         // Long enough to come up in, mostly; sometimes not.
         field.sleep(100, 1600);

@@ -139,6 +139,12 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Whether the judge has found something: then the rest is of no interest.
+    pub fn is_condemned(&self) -> bool {
+        let watch = self.watch.borrow();
+        watch.as_ref().is_some_and(|watch| watch.seen.defects.load(Ordering::Relaxed) > 0)
+    }
+
     /// Starts the shipped program.
     pub fn start_publisher(&self) {
         let publisher = self.stage.start(&[]);

@@ -21,5 +21,6 @@ mod points;
 mod random;
 mod report;
 mod slices;
+mod sweep;
 mod traffic;
 mod watch;

@@ -29,8 +29,16 @@ const SHARED: u64 = 192;
 const OWN: u64 = 64;
 
 /// Where a key's events go.
-pub fn aggregate_of(aggregates: &[String], key: u64) -> &str {
+fn aggregate_of(aggregates: &[String], key: u64) -> &str {
     &aggregates[(key % 8 == 7) as usize * (aggregates.len() - 1)]
+}
+
+/// Gives each key its version 0.
+pub fn fill_keys(stage: &Stage<'_>) {
+    let last = SHARED + OWN - 1;
+    stage
+        .sql()
+        .run(&format!("insert into keys select 'key-' || n, 0 from generate_series(0, {last}) n"));
 }
 
 /// Writers at work.
@@ -49,10 +57,7 @@ impl Traffic {
         (writers, rate): (u8, u64),
         aggregates: &[String],
     ) -> Traffic {
-        stage.sql().run(&format!(
-            "insert into keys select 'key-' || n, 0 from generate_series(0, {}) n",
-            SHARED + OWN - 1
-        ));
+        fill_keys(stage);
         let stop = Arc::new(AtomicBool::new(false));
         let events = Arc::new(AtomicU64::new(0));
         let writer = |number: u8| {
@@ -174,20 +179,30 @@ impl Writer {
         (if many { self.random.between(2000, 20_000) } else { self.random.between(1, 8) }) as u32
     }
 
-    /// INSERTs `count` events of a key from the row number `first` on; `mark` goes behind the ids.
-    fn insert(&self, sql: &mut String, key: u64, (first, count): (u32, u32), mark: &str) {
-        let (writer, transaction) = (self.number, self.intents.len() as u32);
-        let aggregate = aggregate_of(&self.aggregates, key);
-        let key = format!("key-{key}");
-        let (row, version) =
-            ("(n + ".to_owned() + &first.to_string() + ")", "(version - more + n + 1)");
-        let payload = payload_sql((writer, transaction), &key, &row, version);
-        sql.push_str(&format!(
-            "with v as (update keys set version = version + {count} where key = '{key}'
-                 returning version, {count} as more)
-             insert into outbox (id, aggregatetype, aggregateid, payload)
-             select '{writer}-{transaction}-' || {row} || '{mark}', '{aggregate}', '{key}', ({payload})::json
-             from v, generate_series(0, {count} - 1) n order by n;"
-        ));
+    fn insert(&self, sql: &mut String, key: u64, rows: (u32, u32), mark: &str) {
+        let place = (self.number, self.intents.len() as u32);
+        sql.push_str(&insert(&self.aggregates, place, key, rows, mark));
     }
+}
+
+/// INSERTs `count` events of a key from the row number `first` on, of a writer's transaction; `mark`
+/// goes behind the ids.
+pub fn insert(
+    aggregates: &[String],
+    (writer, transaction): (u8, u32),
+    key: u64,
+    (first, count): (u32, u32),
+    mark: &str,
+) -> String {
+    let aggregate = aggregate_of(aggregates, key);
+    let key = format!("key-{key}");
+    let (row, version) = (format!("(n + {first})"), "(version - more + n + 1)");
+    let payload = payload_sql((writer, transaction), &key, &row, version);
+    format!(
+        "with v as (update keys set version = version + {count} where key = '{key}'
+             returning version, {count} as more)
+         insert into outbox (id, aggregatetype, aggregateid, payload)
+         select '{writer}-{transaction}-' || {row} || '{mark}', '{aggregate}', '{key}', ({payload})::json
+         from v, generate_series(0, {count} - 1) n order by n;"
+    )
 }

@@ -42,6 +42,11 @@ impl Cluster {
         self.proxies.iter().map(address).collect::<Vec<_>>().join(",")
     }
 
+    /// The way to the first node.
+    pub fn first_proxy(&self) -> &Proxy {
+        &self.proxies[0]
+    }
+
     /// Does the same to every proxy.
     pub fn each(&self, act: impl FnMut(&Proxy)) {
         self.proxies.iter().for_each(act);

@@ -163,6 +163,13 @@ impl Proxy {
         self.course.cut_at[direction as usize].store(at, Ordering::Relaxed);
     }
 
+    /// Takes back what [`Proxy::cut_after`] asked for.
+    pub fn cut_never(&self) {
+        for at in &self.course.cut_at {
+            at.store(u64::MAX, Ordering::Relaxed);
+        }
+    }
+
     /// Whether a cut that was asked for is still to come.
     pub fn is_to_cut(&self, direction: Direction) -> bool {
         self.course.cut_at[direction as usize].load(Ordering::Relaxed) != u64::MAX
