@@ -6,7 +6,6 @@ use std::{
     fs,
     io::Write as _,
     path::PathBuf,
-    process::Command,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -68,13 +67,17 @@ pub struct Field<'a> {
     pub counts: RefCell<Counts>,
     pub publisher: RefCell<Option<Publisher>>,
     pub watch: RefCell<Option<Watch>>,
+    /// What the judge found, in words.
+    pub defects: RefCell<Vec<String>>,
+    /// Of the slice, with its seed.
+    name: String,
     log: RefCell<fs::File>,
     begun: Instant,
 }
 
 impl<'a> Field<'a> {
     /// Tables, topics and settings; nothing runs yet.
-    pub fn prepare(servers: &'a Servers, seed: u64, turn: Turn) -> Field<'a> {
+    pub fn prepare(servers: &'a Servers, (name, seed): (&str, u64), turn: Turn) -> Field<'a> {
         let node = match &servers.cluster {
             Some(cluster) => &cluster.nodes[0],
             None => harness::kafka(),
@@ -104,6 +107,8 @@ impl<'a> Field<'a> {
             counts: RefCell::default(),
             publisher: RefCell::default(),
             watch: RefCell::default(),
+            defects: RefCell::default(),
+            name: name.to_owned(),
             log: RefCell::new(log),
             begun: Instant::now(),
         }
@@ -213,15 +218,25 @@ impl<'a> Field<'a> {
         assert_eq!(publisher.terminate(), 0);
     }
 
-    /// Keeps logs and faults for a person to read; returns where.
-    pub fn keep(&self, name: &str, words: &[String]) -> PathBuf {
-        let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    /// Keeps logs, faults and defects for a person to read; returns where.
+    fn keep(&self) -> std::io::Result<PathBuf> {
+        let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&self.name);
         let _ = fs::remove_dir_all(&place);
-        fs::create_dir_all(&place).unwrap();
-        fs::write(place.join("defects.txt"), words.join("\n")).unwrap();
-        let copied = Command::new("cp").arg("-r").arg(&self.stage.directory).arg(&place).status();
-        assert!(copied.is_ok_and(|status| status.success()), "the logs cannot be kept");
-        place
+        fs::create_dir_all(&place)?;
+        fs::write(place.join("defects.txt"), self.defects.borrow().join("\n"))?;
+        let mut logs = vec![("postgres".to_owned(), self.stage.postgres.log())];
+        for (number, node) in self.cluster.iter().flat_map(|cluster| &cluster.nodes).enumerate() {
+            logs.push((format!("kafka-{}", number + 1), node.log()));
+        }
+        for (name, log) in logs {
+            fs::copy(log, place.join(name + ".log"))?;
+        }
+        for file in fs::read_dir(&self.stage.directory)?.flatten() {
+            if file.path().is_file() {
+                fs::copy(file.path(), place.join(file.file_name()))?;
+            }
+        }
+        Ok(place)
     }
 
     /// Waits until PostgreSQL takes sessions again.
@@ -230,6 +245,17 @@ impl<'a> Field<'a> {
             let sql = self.stage.postgres.try_sql("postgres")?;
             sql.try_text("select 1").ok().map(drop)
         });
+    }
+}
+
+impl Drop for Field<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            match self.keep() {
+                Ok(place) => eprintln!("all about {} is in {}", self.name, place.display()),
+                Err(error) => eprintln!("the logs of {} cannot be kept: {error}", self.name),
+            }
+        }
     }
 }
 

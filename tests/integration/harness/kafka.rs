@@ -77,9 +77,14 @@ impl Kafka {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// What the node has written.
+    pub fn log(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
     /// Starts the ended node and waits until it answers.
     pub fn start(&self) {
-        let log = self.directory.join("log");
+        let log = self.log();
         let mut server = self.java("kafka.Kafka");
         server.arg("server.properties");
         *self.process.lock().unwrap() = Some(Process::start(&mut server, &log));

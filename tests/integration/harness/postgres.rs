@@ -130,6 +130,11 @@ impl Postgres {
         &self.directory
     }
 
+    /// What the server has written.
+    pub fn log(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
     /// The server's major version.
     pub fn major(&self) -> u32 {
         major_version(&self.bin).expect("the server that runs has a version")
@@ -171,7 +176,7 @@ impl Postgres {
         command.arg("-p").arg(self.port.to_string());
         // A leftover of an immediate stop; ours alone, since the directory is.
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
-        let log = self.directory.join("log");
+        let log = self.log();
         *self.process.lock().unwrap() = Some(Process::start(&mut command, &log));
         eventually("PostgreSQL accepts sessions", Duration::from_secs(60), || {
             let mut process = self.process.lock().unwrap();
