@@ -120,6 +120,7 @@ impl Keeper {
             (Adopting::No, Some(confirmed)) => confirmed,
             _ => return Ok(()),
         };
+        failpoint!("before_witness");
         let value = self.witness(epoch, wanted.lsn()).to_json();
         match producer.send_witness(&self.topic, &self.key, &value) {
             Ok(true) => {
@@ -204,6 +205,7 @@ impl Keeper {
         if outcome != Outcome::Acknowledged {
             return Err(self.failed(outcome));
         }
+        failpoint!("after_witness");
         if let State::Keeping { older, adopting, .. } = &mut self.state {
             match std::mem::replace(adopting, Adopting::No) {
                 Adopting::OnItsWay => {}

@@ -1,7 +1,7 @@
 //! The failpoints: their names, and what is true when one is reached.
 
 /// Every `failpoint!` of the program. `tests/tidy.rs` compares both lists.
-pub(crate) const FAILPOINTS: [(&str, &str); 16] = [
+pub(crate) const FAILPOINTS: [(&str, &str); 18] = [
     ("start_begins", "nothing is connected yet"),
     ("start_knows_facts", "the catalog and the slot are read, the slot is free"),
     ("start_before_stream", "there is a producer, and the slot is still free"),
@@ -11,6 +11,8 @@ pub(crate) const FAILPOINTS: [(&str, &str); 16] = [
     ("mid_transaction", "the same, behind other rows of its transaction"),
     ("after_produce", "a record is in flight"),
     ("after_acknowledge", "a record is acknowledged, its position is not confirmed"),
+    ("before_witness", "a position is confirmed, no witness of it is sent"),
+    ("after_witness", "a witness is acknowledged, its position is not told to the server"),
     ("before_confirm", "a status update is made and not sent"),
     ("after_confirm", "a status update is sent"),
     ("session_ended", "a session is over, what was in flight is given up next"),

@@ -74,6 +74,7 @@ fn engine(start: Lsn) -> Engine {
             probe_after: silence,
             stale_after: silence,
         },
+        keeps_witness: false,
     };
     Engine::new(config, Instant::now())
 }

@@ -85,7 +85,10 @@ impl Author {
 impl Play {
     /// Sets the stage; the script is told in which words to speak.
     pub fn with(script: impl Fn(&mut Line, &Author) + Send + Sync + 'static) -> Play {
-        let stage = Stage::new().with_orders();
+        let stage = Stage::new();
+        // The script's positions are beyond all that the server behind it has.
+        stage.set("kafka.witness_topic", "''");
+        let stage = stage.with_orders();
         stage.set("refused.first_wait", "'300ms'");
         stage.set("refused.longest_wait", "'300ms'");
         Play::on(stage, script)
