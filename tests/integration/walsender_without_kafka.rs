@@ -10,7 +10,9 @@ use crate::harness::{
 
 /// A transaction that waits for a Kafka where nobody listens.
 fn without_kafka(stall_timeout: &str) -> Play {
-    let stage = Stage::new().with_orders();
+    let stage = Stage::new();
+    stage.set("kafka.witness_topic", "''");
+    let stage = stage.with_orders();
     let name = &stage.name;
     stage.sql().run(&format!("alter database {name} set wal_sender_timeout = '900ms'"));
     stage.set("kafka.brokers", &toml_text(&format!("127.0.0.1:{}", free_port())));
