@@ -1,0 +1,8 @@
+//! Fuzz target `settings`, see entries.
+
+#![no_main]
+
+#[path = "../entries/mod.rs"]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::run("settings", data));
