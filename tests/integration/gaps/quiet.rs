@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::{Written, goes_on, stage};
 use crate::harness::{Load, Postgres, Stage, Stop, Turn, kafka};
 
-/// Restarts under load; the proof runs a thousand.
+/// Restarts under load: 30, or as many as `PROOF_RESTARTS` says.
 #[test]
 fn restarts_of_the_publisher_are_no_gap() {
+    let restarts = std::env::var("PROOF_RESTARTS").ok();
+    let restarts: u64 = restarts.map_or(30, |count| count.parse().expect("a number of restarts"));
     let stage = Stage::heavy().with_orders();
     let load = Load::start(&stage, 2, Duration::from_millis(5));
-    for round in 0..30u64 {
+    for round in 0..restarts {
         let publisher = stage.start(&[]);
         if round % 3 == 0 {
             publisher.ready();
