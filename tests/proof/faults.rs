@@ -159,6 +159,7 @@ fn crash_postgres(field: &Field<'_>) {
     field.sleep(0, 1500);
     while_it_lasts(field);
     field.stage.postgres.start();
+    field.another_life();
 }
 
 fn restart_postgres(field: &Field<'_>) {
@@ -166,6 +167,7 @@ fn restart_postgres(field: &Field<'_>) {
     field.another_life();
     field.stage.postgres.stop(Stop::Fast, Duration::from_secs(35));
     field.stage.postgres.start();
+    field.another_life();
 }
 
 /// A backend that dies by a signal makes the server end all others and recover from its WAL.
@@ -186,6 +188,7 @@ fn crash_by(field: &Field<'_>, name: &str, which: &str) -> bool {
     let died = signal(&pid, "KILL");
     std::thread::sleep(Duration::from_millis(300));
     field.postgres_answers();
+    field.another_life();
     field.count(|counts| counts.postgres_crashes += u64::from(died));
     died
 }

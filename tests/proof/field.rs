@@ -137,7 +137,8 @@ impl<'a> Field<'a> {
         pause
     }
 
-    /// From here on the confirmed position may be an older one.
+    /// Said before a crash and once more when it is over: in between, and from then on, the confirmed
+    /// position may be an older one.
     pub fn another_life(&self) {
         if let Some(watch) = &*self.watch.borrow() {
             watch.seen.lives.fetch_add(1, Ordering::Relaxed);

@@ -25,7 +25,8 @@ pub struct Seen {
     pub repeats: AtomicU64,
     pub defects: AtomicU64,
     pub leader_moves: AtomicU64,
-    /// Counts crashes of PostgreSQL: only one may set the confirmed position back.
+    /// Counts beginnings and ends of PostgreSQL's crashes: only they may set the confirmed position
+    /// back. Odd while one is under way.
     pub lives: AtomicU64,
 }
 
@@ -150,8 +151,11 @@ impl Sampler {
         while !self.seen.stop.load(Ordering::Relaxed) {
             let life = self.seen.lives.load(Ordering::Relaxed);
             if let Some(sample) = self.sample() {
-                // Counted before the crash and after it: the same number means that there was none.
-                let same_life = before.0 == life && life == self.seen.lives.load(Ordering::Relaxed);
+                // Counted before a crash and after it: the same even number means that there was none.
+                let is_whole = life.is_multiple_of(2);
+                let same_life = is_whole
+                    && before.0 == life
+                    && life == self.seen.lives.load(Ordering::Relaxed);
                 let went_back = same_life && sample.confirmed < before.1;
                 before = (life, sample.confirmed);
                 let _ = samples.send((sample, went_back));
