@@ -20,6 +20,10 @@ pub enum Kind {
     Sweep,
 }
 
+/// Milliseconds without another fault after a crash of PostgreSQL: it writes a slot down when it can
+/// restart from a later place, and without that each crash repeats everything since the beginning.
+const RECOVERED: (u64, u64) = (1000, 6000);
+
 /// One fault, from its beginning to its end.
 type Fault = fn(&Field<'_>);
 
@@ -126,7 +130,7 @@ fn kill_at_failpoint(field: &Field<'_>) {
         let most = match name {
             name if often.contains(&name) => 2000,
             "mid_transaction" => 500,
-            "before_confirm" | "after_confirm" => 8,
+            "before_confirm" | "after_confirm" | "before_witness" | "after_witness" => 8,
             _ => 1,
         };
         (name, random.between(1, most))
@@ -160,6 +164,7 @@ fn crash_postgres(field: &Field<'_>) {
     while_it_lasts(field);
     field.stage.postgres.start();
     field.another_life();
+    field.sleep(RECOVERED.0, RECOVERED.1);
 }
 
 fn restart_postgres(field: &Field<'_>) {
@@ -190,6 +195,7 @@ fn crash_by(field: &Field<'_>, name: &str, which: &str) -> bool {
     field.postgres_answers();
     field.another_life();
     field.count(|counts| counts.postgres_crashes += u64::from(died));
+    field.sleep(RECOVERED.0, RECOVERED.1);
     died
 }
 

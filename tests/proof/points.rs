@@ -29,7 +29,8 @@ fn provoke(failpoint: &str, pointed: &Pointed, proxy: &Proxy, load: &Load) {
 fn count(failpoint: &str, round: u64) -> u64 {
     match failpoint {
         "after_read" | "before_produce" | "after_produce" | "after_acknowledge" => 1 + round * 37,
-        "mid_transaction" | "before_confirm" | "after_confirm" => 1 + round * 3,
+        "mid_transaction" | "before_confirm" | "after_confirm" | "before_witness"
+        | "after_witness" => 1 + round * 3,
         _ => 1,
     }
 }

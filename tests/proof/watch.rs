@@ -153,9 +153,8 @@ impl Sampler {
             if let Some(sample) = self.sample() {
                 // Counted before a crash and after it: the same even number means that there was none.
                 let is_whole = life.is_multiple_of(2);
-                let same_life = is_whole
-                    && before.0 == life
-                    && life == self.seen.lives.load(Ordering::Relaxed);
+                let same_life =
+                    is_whole && before.0 == life && life == self.seen.lives.load(Ordering::Relaxed);
                 let went_back = same_life && sample.confirmed < before.1;
                 before = (life, sample.confirmed);
                 let _ = samples.send((sample, went_back));
