@@ -74,6 +74,7 @@ fn config(choices: &mut Unstructured<'_>) -> EngineConfig {
         start: Lsn::new(START),
         acknowledged_before: None,
         timing: FeedbackTiming::for_server(Some(Duration::from_secs(60))),
+        keeps_witness: false,
     }
 }
 

@@ -14,11 +14,11 @@ impl Facts {
     }
 
     /// A part for each thing that decides whether rows reach the slot. With the transactions that
-    /// made the present rows of the catalog: what was changed and changed back is not the same.
+    /// made the present rows of the catalog: what was changed and changed back is not the same. Without
+    /// names: a table that was renamed, with the setting, is the same one.
     fn identity(&self) -> Identity {
         let publication = self.publication.as_ref();
         let table = self.table.as_ref();
-        let name = &self.names.publication;
         let missing = || "missing".to_owned();
         let entry = publication.and_then(|publication| publication.entry.clone());
         let persistence = table.map(|table| match table.persistence {
@@ -26,24 +26,20 @@ impl Facts {
             Persistence::Unlogged => "unlogged",
             Persistence::Temporary => "temporary",
         });
-        let table_name = &self.names.table;
         Identity::new([
             (
-                &*format!("publication {name:?}"),
+                "the publication",
                 publication.map_or_else(missing, |p| format!("{}/{}", p.oid, p.changed_by)),
             ),
             (
-                &*format!("the entry of {table_name} in it"),
+                "the publication's entry of the table",
                 entry.unwrap_or_else(|| match publication.is_some_and(|p| p.all_tables) {
                     true => "all tables".to_owned(),
                     false => missing(),
                 }),
             ),
-            (
-                &*format!("table {table_name}"),
-                table.map_or_else(missing, |table| table.oid.to_string()),
-            ),
-            (&*format!("the persistence of {table_name}"), persistence.unwrap_or_default().into()),
+            ("the table", table.map_or_else(missing, |table| table.oid.to_string())),
+            ("the table's persistence", persistence.unwrap_or_default().into()),
         ])
     }
 }
@@ -63,23 +59,23 @@ mod tests {
     #[test]
     fn each_change_that_may_lose_rows_shows() {
         assert_eq!(changed(|_| {}), [""; 0]);
-        let entry = "the entry of public.outbox in it";
+        let entry = "the publication's entry of the table";
         let of_publication =
             |facts: &mut Facts, change: &dyn Fn(&mut super::super::PublicationFacts)| {
                 change(facts.publication.as_mut().expect("there is one"));
             };
         assert_eq!(
             changed(|f| of_publication(f, &|p| p.changed_by = "800".into())),
-            ["publication \"p\""]
+            ["the publication"]
         );
         assert_eq!(changed(|f| of_publication(f, &|p| p.entry = Some("3/800".into()))), [entry]);
         assert_eq!(changed(|f| of_publication(f, &|p| p.entry = None)), [entry]);
-        assert_eq!(changed(|f| f.publication = None), ["publication \"p\"", entry]);
-        assert_eq!(changed(|f| f.table.as_mut().expect("there").oid = 9), ["table public.outbox"]);
+        assert_eq!(changed(|f| f.publication = None), ["the publication", entry]);
+        assert_eq!(changed(|f| f.table.as_mut().expect("there").oid = 9), ["the table"]);
         let unlogged = |facts: &mut Facts| {
             facts.table.as_mut().expect("there").persistence = Persistence::Unlogged;
         };
-        assert_eq!(changed(unlogged), ["the persistence of public.outbox"]);
+        assert_eq!(changed(unlogged), ["the table's persistence"]);
     }
 
     #[test]

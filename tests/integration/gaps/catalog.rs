@@ -14,7 +14,7 @@ struct Change {
 const DROPPED: Change = Change {
     spoil: "alter publication @ drop table outbox",
     mend: "alter publication @ add table outbox",
-    says: "the entry of public.outbox in it",
+    says: "the publication's entry of the table",
 };
 
 const REPLACED: Change = Change {
@@ -22,38 +22,38 @@ const REPLACED: Change = Change {
             create table outbox (like outbox_old including all);
             alter table outbox owner to postrider",
     mend: "alter publication @ set table outbox",
-    says: "table public.outbox",
+    says: "the table changed",
 };
 
 const FILTERED: Change = Change {
     spoil: "alter publication @ set table outbox where (id <> 'during')",
     mend: "alter publication @ set table outbox",
-    says: "the entry of public.outbox in it",
+    says: "the publication's entry of the table",
 };
 
 const FEWER_COLUMNS: Change = Change {
     spoil: "alter publication @ set table outbox (id, aggregatetype, aggregateid, type)",
     mend: "alter publication @ set table outbox",
-    says: "the entry of public.outbox in it",
+    says: "the publication's entry of the table",
 };
 
 const REPUBLISHED: Change = Change {
     spoil: "drop publication @",
     mend: "create publication @ for table outbox
            with (publish = 'insert', publish_via_partition_root = true)",
-    says: "publication ",
+    says: "the publication",
 };
 
 const NO_INSERTS: Change = Change {
     spoil: "alter publication @ set (publish = 'update')",
     mend: "alter publication @ set (publish = 'insert')",
-    says: "publication ",
+    says: "the publication",
 };
 
 const UNLOGGED: Change = Change {
     spoil: "alter publication @ drop table outbox; alter table outbox set unlogged",
     mend: "alter table outbox set logged; alter publication @ add table outbox",
-    says: "the entry of public.outbox in it",
+    says: "the publication's entry of the table",
 };
 
 fn run(stage: &Stage<'_>, sql: &str) -> bool {
