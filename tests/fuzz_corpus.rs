@@ -1,5 +1,7 @@
 //! Every file of the fuzzer's kept corpus, run once: what was found stays mended.
 
+#![allow(clippy::unwrap_used, reason = "all of it is test code, also outside #[test]")]
+
 #[path = "../fuzz/entries/mod.rs"]
 mod entries;
 

@@ -7,8 +7,11 @@ mod pgoutput;
 mod row;
 mod text;
 
+/// Takes the bytes that a fuzzer made up.
+pub(crate) type Entry = fn(&[u8]);
+
 /// A name and what it runs. There is a file of that name in `fuzz_targets`, and a corpus.
-pub(crate) const ALL: [(&str, fn(&[u8])); 8] = [
+pub(crate) const ALL: [(&str, Entry); 8] = [
     ("frame", pgoutput::frame),
     ("logical_message", pgoutput::logical_message),
     ("engine", engine::run),

@@ -24,6 +24,8 @@ pub struct WitnessGate {
     on_its_way: Option<ConfirmedLsn>,
     /// Acknowledged events when the last witness was sent.
     events: u64,
+    /// How many of them what was witnessed covers.
+    witnessed_events: u64,
     sent_at: Instant,
     /// Since when something confirmed cannot be told.
     behind_since: Option<Instant>,
@@ -38,6 +40,7 @@ impl WitnessGate {
             witnessed: start,
             on_its_way: None,
             events: 0,
+            witnessed_events: 0,
             sent_at: now,
             behind_since: None,
             hurried: false,
@@ -91,6 +94,7 @@ impl WitnessGate {
     /// If none was.
     pub fn acknowledged(&mut self) {
         self.witnessed = self.on_its_way.take().expect("a witness was on its way");
+        self.witnessed_events = self.events;
         // What came since has not been waiting for long.
         self.behind_since = None;
     }
@@ -98,6 +102,11 @@ impl WitnessGate {
     /// Lets the next witness go at the pace of a session that is not idle.
     pub fn hurry(&mut self) {
         self.hurried = true;
+    }
+
+    /// Whether some of `events` acknowledged ones would be repeated if no other witness came.
+    pub fn is_short_of(&self, events: u64) -> bool {
+        events > self.witnessed_events
     }
 
     /// Since when `confirmed` has been waiting to be told; `None` when it has not.
@@ -127,7 +136,9 @@ mod tests {
         assert_eq!(gate.due(now + ms(50), at(20), 1), Some(at(20)));
         gate.sent(at(20), 1, now + ms(50));
         assert_eq!((gate.witnessed(), gate.due(now + ms(500), at(30), 2)), (at(10), None));
+        assert!(gate.is_short_of(1));
         gate.acknowledged();
+        assert!(gate.is_short_of(2) && !gate.is_short_of(1));
         assert_eq!((gate.witnessed(), gate.due(now + ms(500), at(30), 2)), (at(20), Some(at(30))));
     }
 

@@ -119,6 +119,10 @@ pub fn read(config: &Config, topic: &str) -> Result<Records, WitnessError> {
         .and_then(|()| consumer.assign(&all));
     begun.map_err(|error| not_now(topic, &error))?;
     let limit = Instant::now() + WHOLE;
+    // The end as it is now, after whatever was acknowledged before. Others may write on and on: then
+    // there is no moment at which nothing more comes.
+    let marks = consumer.fetch_watermarks(topic, PARTITION, PATIENCE);
+    let (_, end) = marks.map_err(|error| not_now(topic, &error))?;
     let (mut records, mut heard_at) = (Records::new(), Instant::now());
     loop {
         let now = Instant::now();
@@ -127,7 +131,6 @@ pub fn read(config: &Config, topic: &str) -> Result<Records, WitnessError> {
         }
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
-            // The end, as it was when the brokers were asked: after whatever was acknowledged before.
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
             Some(Err(error)) => match error.rdkafka_error_code().map(refusal_of) {
                 Some(Some(refusal)) => return Err(refused("read", topic, refusal)),
@@ -135,13 +138,16 @@ pub fn read(config: &Config, topic: &str) -> Result<Records, WitnessError> {
             },
             Some(Ok(record)) => {
                 heard_at = now;
-                let Some(key) = record.key().and_then(|key| std::str::from_utf8(key).ok()) else {
-                    continue;
-                };
-                match record.payload() {
-                    Some(value) => records.insert(key.to_owned(), value.to_vec()),
-                    None => records.remove(key),
-                };
+                if let Some(key) = record.key().and_then(|key| std::str::from_utf8(key).ok()) {
+                    match record.payload() {
+                        Some(value) => records.insert(key.to_owned(), value.to_vec()),
+                        None => records.remove(key),
+                    };
+                }
+                // Compaction never takes the last record.
+                if record.offset() + 1 >= end {
+                    return Ok(records);
+                }
             }
         }
     }

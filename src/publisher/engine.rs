@@ -217,6 +217,13 @@ impl Engine {
         self.gate.as_ref()?.behind_since(self.tracker.confirmed())
     }
 
+    /// Whether events are confirmed that the server may not be told yet, so that they would be
+    /// repeated after a restart.
+    pub fn has_unwitnessed_events(&self) -> bool {
+        let short = self.gate.as_ref().is_some_and(|gate| gate.is_short_of(self.acknowledged));
+        short && self.told() < self.confirmed()
+    }
+
     /// What the server may be told: what is confirmed, and witnessed where a witness is kept.
     pub fn told(&self) -> ConfirmedLsn {
         let confirmed = self.tracker.confirmed();

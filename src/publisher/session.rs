@@ -27,8 +27,8 @@ const NAP: Duration = Duration::from_micros(200);
 /// How long a drain may take before it gives up.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How much of that a drain waits for a witness, once everything is acknowledged.
-const WITNESS_LIMIT: Duration = Duration::from_secs(2);
+/// How long a session that ends waits for the witness of what is confirmed.
+const WITNESS_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a lost PostgreSQL connection waits for acknowledgements before the next is opened.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
@@ -75,6 +75,9 @@ impl Session {
             }
         };
         if ended.may_confirm() {
+            if matches!(ended, Ended::Held(..)) {
+                self.attest();
+            }
             // What was acknowledged last need not be repeated when the process does not come back.
             let update = self.carrier.engine.final_update(Instant::now());
             if self.stream.send(update).await.is_ok() {
@@ -194,17 +197,12 @@ impl Session {
     async fn drain(&mut self, stop: &mut StopSignal) -> Ended {
         self.stopping = true;
         let limit = Instant::now() + DRAIN_LIMIT;
-        let mut acknowledged_at = Instant::now();
         let in_flight = self.carrier.in_flight();
         tracing::info!(in_flight, "stopping: waiting for acknowledgements");
         failpoint!("drain_begins");
         while self.is_unfinished() && stop.now() == Stopping::Drain {
-            let now = Instant::now();
-            if self.has_unacknowledged() {
-                acknowledged_at = now;
-            }
             self.carrier.engine.hurry();
-            if now >= limit || now.duration_since(acknowledged_at) >= WITNESS_LIMIT {
+            if Instant::now() >= limit {
                 let in_flight = self.carrier.in_flight();
                 tracing::warn!(
                     in_flight,
@@ -226,13 +224,25 @@ impl Session {
         Ended::Stopped
     }
 
-    /// Whether something was sent that cannot be confirmed yet.
+    /// Whether something was sent that cannot be confirmed yet. The WAL of other tables is not waited
+    /// for: whether it is confirmed makes no repeat.
     fn is_unfinished(&self) -> bool {
-        self.has_unacknowledged() || self.carrier.is_unwitnessed()
+        let engine = &self.carrier.engine;
+        self.carrier.in_flight() > 0 || engine.is_amid_rows() || engine.has_unwitnessed_events()
     }
 
-    fn has_unacknowledged(&self) -> bool {
-        self.carrier.in_flight() > 0 || self.carrier.engine.is_amid_rows()
+    /// Lets the witness of what is confirmed arrive, when Kafka is as it should be.
+    fn attest(&mut self) {
+        let limit = Instant::now() + WITNESS_LIMIT;
+        while self.carrier.engine.has_unwitnessed_events() {
+            let now = Instant::now();
+            self.carrier.engine.hurry();
+            let turn = self.carrier.collect(now).and_then(|_| self.carrier.witness(None, now));
+            if turn.is_err() || now >= limit {
+                return;
+            }
+            self.carrier.wait_for_kafka(SHORTEST_LOOK);
+        }
     }
 
     /// The last status update, and the proof that the server took it in.

@@ -63,7 +63,7 @@ pub(crate) struct Supervisor {
 }
 
 /// How often a gap is looked at again: a person is at work on it, and the answer is in the topic.
-const GAP_WAIT: Duration = Duration::from_secs(5);
+const GAP_WAIT: Duration = Duration::from_secs(10);
 
 impl Supervisor {
     pub(crate) fn new(
@@ -322,8 +322,9 @@ impl Supervisor {
             self.retry(&fault).await;
             return Ok(());
         }
-        if fault.kind == FaultKind::Publication {
-            // Before all else: the process may leave, or be killed, and the catalog be mended.
+        if fault.kind == FaultKind::Publication && at.is_none() {
+            // What the stream itself showed, at an event, has lost nothing. What the catalog showed,
+            // may have; before all else, since the process may leave or be killed, and it be mended.
             let kept = gaps::remember(&self.config, &fault.sentence).await;
             self.spoiled = kept.is_err().then(|| fault.sentence.clone());
         }
