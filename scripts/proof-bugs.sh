@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 # From cheap to dear. The first one that fails has caught the bug; @TEST@ is the test that the patch
 # names, for those that need servers.
 readonly SUITES=(
-    "--lib -- ack:: wal:: outbox:: publisher::"
+    "--lib -- ack:: wal:: outbox:: witness:: publisher::"
     "--lib -- kafka:: postgres::"
     "--test integration -- --exact @TEST@"
 )

@@ -83,6 +83,22 @@ fn a_refusal_under_load_is_told_from_a_broken_producer() {
     }
 }
 
+/// Until the session has ended, whatever is offered: the producer may not be broken yet.
+#[test]
+fn behind_a_refused_event_nothing_is_sent_any_more() {
+    let mut bench = Bench::new(Suspects::default());
+    (0..50).for_each(|number| bench.publish(number).unwrap());
+    bench.land().unwrap();
+    bench.cluster.request_errors(RDKafkaApiKey::Produce, &[TOO_LARGE]);
+    bench.publish(50).unwrap();
+    assert!(matches!(bench.land(), Err(Ended::BatchRefused(Refusal::TooLarge))));
+    for number in 51..101 {
+        let frame = frames::event(&format!("e{number}"), &format!("k{}", number % 50));
+        assert_eq!(bench.carrier.take(&frame, Instant::now()).unwrap(), Taken::NotNow);
+    }
+    assert_eq!(bench.carrier.in_flight(), 0);
+}
+
 #[test]
 fn a_suspect_that_is_refused_alone_is_held_and_named() {
     let mut suspects = Suspects::default();

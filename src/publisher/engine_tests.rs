@@ -244,6 +244,22 @@ fn a_reply_that_is_asked_for_is_due_within_the_gathering_time() {
     assert!(engine.status_update(now + ms(500)).is_some());
 }
 
+#[test]
+fn the_server_is_told_what_a_witness_was_acknowledged_of() {
+    let now = Instant::now();
+    let mut engine = Engine::new(EngineConfig { keeps_witness: true, ..config(3) }, now);
+    for frame in [frames::begin(200), frames::commit(200, 250)] {
+        engine.receive(&frame, now).unwrap();
+    }
+    let later = now + Duration::from_secs(2);
+    assert_eq!((engine.confirmed().lsn(), engine.told().lsn()), (Lsn::new(250), Lsn::new(100)));
+    let due = engine.witness_due(later).unwrap();
+    engine.witness_sent(due, later);
+    assert_eq!(engine.final_update(later).confirmed.lsn(), Lsn::new(100));
+    engine.witnessed();
+    assert_eq!(engine.final_update(later).confirmed.lsn(), Lsn::new(250));
+}
+
 /// Any frame of this file's, and now and then bytes that are none.
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
