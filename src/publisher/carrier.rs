@@ -6,12 +6,13 @@ use super::{
     board::{Board, unacknowledged, wall_clock},
     ending::Ended,
     engine::{Engine, Received},
+    // By way of the parent: the simulation compiles this file beside a model of Kafka.
+    kafka::{Delivery, FlightId, Offer, Outcome, Producer, Refusal},
     keeper::Keeper,
     suspects::Suspects,
 };
 use crate::{
     fault::{Fault, FaultKind},
-    kafka::{Delivery, FlightId, Offer, Outcome, Producer, Refusal},
     outbox::{Position, Record},
     witness::Look,
 };
@@ -380,7 +381,3 @@ fn refusal_fault(refusal: Refusal, topic: &str, id: &str, position: Position) ->
         refusal.hint(),
     )
 }
-
-#[cfg(test)]
-#[path = "carrier_tests.rs"]
-mod tests;

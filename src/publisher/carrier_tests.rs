@@ -1,19 +1,26 @@
 //! Engine and producer together, on librdkafka's mock cluster.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::{
     mocking::MockCluster,
     producer::DefaultProducerContext,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
-use super::*;
+use super::{
+    board::Board,
+    carrier::{Carrier, Taken},
+    ending::Ended,
+    engine::{Engine, tests::config},
+    engine_frames::{self as frames, OUTBOX},
+    suspects::Suspects,
+};
 use crate::{
-    kafka,
+    fault::FaultKind,
+    kafka::{self, Producer, Refusal},
     observe::{Health, Metrics},
-    publisher::{
-        engine::tests::config,
-        engine_frames::{self as frames, OUTBOX},
-    },
+    outbox::Position,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

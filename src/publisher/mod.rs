@@ -20,6 +20,8 @@ mod board;
 #[cfg(test)]
 mod broker_faults;
 mod carrier;
+#[cfg(test)]
+mod carrier_tests;
 mod config;
 mod ending;
 mod engine;
@@ -36,6 +38,8 @@ mod session;
 mod stopping;
 mod supervisor;
 mod suspects;
+
+use crate::kafka;
 
 pub use attest::attest;
 pub use config::{Config, Settings};
