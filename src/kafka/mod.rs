@@ -39,3 +39,9 @@ pub use options::{OptionError, OptionValue};
 pub use producer::{Delivery, FlightId, Offer, Producer};
 pub use refusal::{Outcome, Refusal};
 pub use topics::TopicId;
+#[cfg(test)]
+pub(crate) use {
+    flights::{Flight, Flights},
+    gate::Gate,
+    murmur2::partition_of,
+};

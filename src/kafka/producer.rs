@@ -60,7 +60,7 @@ pub enum Offer {
 
 /// Names a record that was just sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct FlightId(usize);
+pub struct FlightId(pub(crate) usize);
 
 /// A record's fate.
 #[derive(Debug)]

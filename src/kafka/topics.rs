@@ -28,6 +28,12 @@ impl TopicId {
     #[cfg(test)]
     pub(crate) const FIRST: TopicId = TopicId(0);
 
+    /// The topic of this number, for models of a producer.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: usize) -> TopicId {
+        TopicId(number as u32)
+    }
+
     /// The number, from 0 without holes.
     pub fn index(self) -> usize {
         self.0 as usize

@@ -15,6 +15,13 @@ fn xlog_data(lsn: u64, body: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// The frame as it is sent for what stands at `lsn` in the WAL.
+pub(super) fn at(lsn: u64, mut frame: Vec<u8>) -> Vec<u8> {
+    frame[1..9].copy_from_slice(&lsn.to_be_bytes());
+    frame[9..17].copy_from_slice(&lsn.to_be_bytes());
+    frame
+}
+
 pub(super) fn keepalive(wal_end: u64, reply: bool) -> Vec<u8> {
     let mut frame = vec![b'k'];
     frame.extend(wal_end.to_be_bytes());

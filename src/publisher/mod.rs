@@ -34,7 +34,11 @@ mod memory;
 mod opening;
 mod process;
 mod sampler;
+#[cfg(test)]
+mod seeds;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod stopping;
 mod supervisor;
 mod suspects;

@@ -45,7 +45,13 @@ const ARROWS: [(&str, &[&str]); 15] = [
 
 /// The engine is pure: below it are the pure layers, beside it only settings and simulation.
 const ENGINE: &[&str] = &["outbox", "ack", "wal", "fault"];
-const BESIDE_ENGINE: [&str; 3] = ["engine", "config", "simulation"];
+const BESIDE_ENGINE: &[&str] = &["engine", "config", "simulation"];
+
+/// The simulation drives more of the product: of Kafka's edge what knows no librdkafka, and beside
+/// the engine what a session and its supervisor decide by.
+const SIMULATION: &[&str] = &["kafka", "outbox", "ack", "wal", "fault"];
+const BESIDE_SIMULATION: &[&str] =
+    &["engine", "config", "simulation", "backoff", "ending", "memory", "suspects"];
 
 /// Imports that the table does not allow, and layers that it does not know.
 pub(crate) fn arrows(source: &Source) -> Vec<Finding> {
@@ -57,9 +63,15 @@ pub(crate) fn arrows(source: &Source) -> Vec<Finding> {
         let sentence = format!("layer {layer} has no place in the table of arrows");
         return vec![Finding::new(&source.path, 1, sentence)];
     };
-    let engine = layer == "publisher"
-        && module.get(1).is_some_and(|name| name.starts_with("engine") || name == "simulation");
-    let below = if engine { ENGINE } else { below };
+    let beside =
+        |of: fn(&str) -> bool| layer == "publisher" && module.get(1).is_some_and(|m| of(m));
+    let simulation = beside(|name| name == "simulation");
+    let engine = simulation || beside(|name| name.starts_with("engine"));
+    let (below, beside_engine) = match (engine, simulation) {
+        (false, _) => (*below, BESIDE_ENGINE),
+        (true, false) => (ENGINE, BESIDE_ENGINE),
+        (true, true) => (SIMULATION, BESIDE_SIMULATION),
+    };
     let mut findings = Vec::new();
     for import in imports(source, &source.code) {
         let mut parts = import.path.split("::").skip(1);
@@ -68,7 +80,7 @@ pub(crate) fn arrows(source: &Source) -> Vec<Finding> {
         };
         let known = ARROWS.iter().any(|(name, _)| *name == to);
         if known && to != layer && !below.contains(&to) {
-            let from = if engine { "the engine" } else { layer };
+            let from = speaker(layer, engine, simulation);
             findings.push(Finding::new(
                 &source.path,
                 import.line,
@@ -78,14 +90,24 @@ pub(crate) fn arrows(source: &Source) -> Vec<Finding> {
         let beside = parts.next().unwrap_or_default();
         let is_module = beside.starts_with(|c: char| c.is_ascii_lowercase());
         if engine && to == "publisher" && is_module {
-            let allowed = BESIDE_ENGINE.iter().any(|name| beside.starts_with(name));
+            let allowed = beside_engine.iter().any(|name| beside.starts_with(name));
             if !allowed {
-                let sentence = format!("the engine may not import publisher::{beside}");
+                let from = speaker(layer, engine, simulation);
+                let sentence = format!("{from} may not import publisher::{beside}");
                 findings.push(Finding::new(&source.path, import.line, sentence));
             }
         }
     }
     findings
+}
+
+/// Who a finding is about.
+fn speaker(layer: &str, engine: bool, simulation: bool) -> &str {
+    match (engine, simulation) {
+        (_, true) => "the simulation",
+        (true, false) => "the engine",
+        (false, false) => layer,
+    }
 }
 
 /// Circles among files of the program. A file and its front page (`mod.rs`) may know each other.
@@ -159,6 +181,18 @@ mod tests {
             ("src/main.rs", "postrider::publisher::run", "main may not import publisher"),
             ("src/publisher/engine.rs", "crate::postgres::X", "the engine may not import postgres"),
             ("src/publisher/engine.rs", "super::session::X", "may not import publisher::session"),
+            ("src/publisher/engine.rs", "super::memory::X", "may not import publisher::memory"),
+            ("src/publisher/engine.rs", "crate::kafka::Gate", "the engine may not import kafka"),
+            (
+                "src/publisher/simulation/x.rs",
+                "crate::postgres::X",
+                "the simulation may not import postgres",
+            ),
+            (
+                "src/publisher/simulation/x.rs",
+                "crate::publisher::session::X",
+                "the simulation may not import publisher::session",
+            ),
         ] {
             assert_refused(path, &format!("use {import};"), sentence);
         }
@@ -176,6 +210,7 @@ mod tests {
             ("src/ack/x.rs", "crate::{fault::Fault, wal::Lsn}"),
             ("src/publisher/session.rs", "crate::{kafka, postgres, observe, outbox, ack, wal}"),
             ("src/publisher/engine.rs", "super::{Config, engine::feed, config::Config}"),
+            ("src/publisher/simulation/x.rs", "crate::{kafka::Gate, publisher::memory::Memory}"),
             ("src/lib.rs", "crate::cli"),
             ("src/kafka/x.rs", "std::wal"),
         ] {
