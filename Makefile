@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo build check test test-majors proof-bugs bench servers clean
 .PHONY: help demo build check test test-majors proof proof-report bench servers clean
+.PHONY: help demo build check test test-majors proof-seeds bench servers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,10 @@ proof: ## faults for the record: SLICE=kills MINUTES=25 SEED=7; all five kinds w
 
 proof-report: ## proof/REPORT.md from proof/LEDGER.csv
 	@scripts/proof-report.sh
+proof-seeds: ## a million runs of the simulated publisher, or SEEDS=…, from FIRST=… on; see CONTRIBUTING.md
+	@scripts/setup.sh build
+	POSTRIDER_SEEDS=$(or $(SEEDS),1000000) POSTRIDER_FIRST_SEED=$(or $(FIRST),0) \
+	  cargo test --release --locked --lib every_seed_keeps -- --nocapture
 
 bench: ## speed, CPU and memory beside pg_recvlogical; about ten minutes, see benches/drain
 	scripts/setup.sh all
