@@ -99,9 +99,11 @@ impl Process {
         }
     }
 
-    /// The event that is held, and is not in flight just now.
-    pub(super) fn held_at(&self) -> Option<Position> {
-        self.held_at.filter(|_| matches!(self.state, State::Between(_)))
+    /// The event that is held, and is not in flight just now. On a new timeline it is forgotten, and
+    /// what is behind it is sent until it is refused again.
+    pub(super) fn held_at(&self, timeline: u32) -> Option<Position> {
+        let is_waiting = matches!(self.state, State::Between(_)) && self.timeline == timeline;
+        self.held_at.filter(|_| is_waiting)
     }
 
     /// One turn.

@@ -213,8 +213,9 @@ impl World {
 
     /// Only an event is left that Kafka never takes, and what is behind it.
     fn is_held_for_ever(&self) -> bool {
-        let Some(position) = self.process.held_at() else { return false };
         let scene = &self.scene;
+        let held_at = self.process.held_at(scene.database.timeline);
+        let Some(position) = held_at else { return false };
         let Some(event) = scene.truth.event_at(position) else { return false };
         let cluster = scene.cluster.borrow();
         let is_refused = cluster.brokers.refuses(event) || !scene.truth.is_routable(event);
@@ -232,7 +233,8 @@ impl World {
             let sentence = format!("behind a held event {absent:?} became {after:?}");
             self.scene.chronicle.broken(sentence);
         }
-        let event = self.process.held_at().and_then(|at| self.scene.truth.event_at(at));
+        let held_at = self.process.held_at(self.scene.database.timeline);
+        let event = held_at.and_then(|at| self.scene.truth.event_at(at));
         let is_routable = event.is_none_or(|event| self.scene.truth.is_routable(event));
         let state = if is_routable { Rare::EndedUnhealed } else { Rare::EndedUnroutable };
         self.scene.chronicle.saw(state);
