@@ -224,6 +224,9 @@ impl World {
 
     /// It is tried again and again, and nothing behind it is sent.
     fn watch_the_hold(&mut self) {
+        let held_at = self.process.held_at(self.scene.database.timeline);
+        let event = held_at.and_then(|at| self.scene.truth.event_at(at));
+        let is_routable = event.is_none_or(|event| self.scene.truth.is_routable(event));
         let absent = self.scene.truth.absent();
         for _ in 0..WATCHED {
             self.step();
@@ -233,9 +236,6 @@ impl World {
             let sentence = format!("behind a held event {absent:?} became {after:?}");
             self.scene.chronicle.broken(sentence);
         }
-        let held_at = self.process.held_at(self.scene.database.timeline);
-        let event = held_at.and_then(|at| self.scene.truth.event_at(at));
-        let is_routable = event.is_none_or(|event| self.scene.truth.is_routable(event));
         let state = if is_routable { Rare::EndedUnhealed } else { Rare::EndedUnroutable };
         self.scene.chronicle.saw(state);
     }
