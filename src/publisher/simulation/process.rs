@@ -224,6 +224,7 @@ impl Process {
         if std::mem::replace(&mut self.timeline, scene.database.timeline) != scene.database.timeline
         {
             scene.truth.suspects_are_forgotten();
+            self.held_at = None;
         }
         let watch = Watch { promises, timeline: self.timeline };
         let rows = scene.truth.newest_acknowledged().map_or(0, |(row, _)| row);
