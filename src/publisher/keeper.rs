@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ending::Ended, engine::Engine};
-use crate::{
-    fault::{Fault, FaultKind},
+use super::{
+    ending::Ended,
+    engine::Engine,
+    // By way of the parent, as in the carrier.
     kafka::{
         self, Outcome, Producer, Refusal,
         witnesses::{Reading, Records, WitnessError},
     },
+};
+use crate::{
+    fault::{Fault, FaultKind},
     wal::Lsn,
     witness::{Cause, Gap, Here, Highest, Look, Subject, Witness, compare, highest},
 };

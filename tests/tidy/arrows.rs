@@ -49,7 +49,7 @@ const BESIDE_ENGINE: &[&str] = &["engine", "config", "simulation"];
 
 /// The simulation drives more of the product: of Kafka's edge what knows no librdkafka, and beside
 /// the engine what a session and its supervisor decide by.
-const SIMULATION: &[&str] = &["kafka", "outbox", "ack", "wal", "fault"];
+const SIMULATION: &[&str] = &["kafka", "witness", "outbox", "ack", "wal", "fault"];
 const BESIDE_SIMULATION: &[&str] =
     &["engine", "config", "simulation", "backoff", "ending", "memory", "suspects"];
 

@@ -8,6 +8,7 @@ use super::{
     coverage::Rare,
     lane::{Answer, Request, Sent},
     truth::Truth,
+    witness_topic::WitnessTopic,
 };
 use crate::kafka::Refusal;
 
@@ -39,6 +40,7 @@ pub(super) struct Brokers {
     /// The first topic takes no batch of more records.
     takes: usize,
     pub(super) is_healed: bool,
+    pub(super) witnesses: WitnessTopic,
     dice: Dice,
     truth: Truth,
     chronicle: Chronicle,
@@ -54,6 +56,7 @@ impl Brokers {
             missing: BTreeSet::new(),
             takes: plan.topic_takes,
             is_healed: false,
+            witnesses: WitnessTopic::new(chronicle.clone()),
             dice,
             truth,
             chronicle,

@@ -74,6 +74,9 @@ pub(super) struct Plan {
     pub(super) large: u32,
     /// PostgreSQL 14 sends Begin and Commit of transactions that have nothing for us.
     pub(super) sends_empty: bool,
+    pub(super) keeps_witness: bool,
+    /// Once in so many readings, a broker shows less of the witnesses than it has acknowledged.
+    pub(super) shows_less: u32,
     /// What Kafka refuses it refuses to the end.
     pub(super) never_heals: bool,
     /// Once in so many events, one that has no topic. That heals never.
@@ -113,6 +116,8 @@ impl Plan {
             topic_takes: [usize::MAX, usize::MAX, usize::MAX, 2][dice.below(4)],
             large: if dice.one_in(40) { 20 } else { 0 },
             sends_empty: dice.one_in(3),
+            keeps_witness: !dice.one_in(4),
+            shows_less: if dice.one_in(6) { 3 } else { 0 },
             never_heals,
             unroutable: if never_heals && dice.one_in(2) { 60 } else { 0 },
             faults,

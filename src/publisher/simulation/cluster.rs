@@ -12,6 +12,7 @@ use super::{
     chronicle::Chronicle,
     coverage::Rare,
     lane::{Answer, Lane, Sent, Step},
+    wait_list::WaitList,
 };
 use crate::kafka::Outcome;
 
@@ -33,6 +34,13 @@ struct Client {
     /// Its process has thawed after another took over: it still sends what it had.
     is_thawed: bool,
     batch: usize,
+    witnesses: WaitList,
+}
+
+impl Client {
+    fn is_idle(&self) -> bool {
+        self.lanes.values().all(Lane::is_idle) && self.witnesses.is_empty()
+    }
 }
 
 /// The network and both its ends. Shared between the world and the producers.
@@ -60,6 +68,7 @@ impl Cluster {
             is_alive: true,
             is_thawed: false,
             batch,
+            witnesses: WaitList::default(),
         });
         self.clients.len() - 1
     }
@@ -97,6 +106,16 @@ impl Cluster {
             lane.orphan(self.dice.below(on_the_wire + 1));
         }
         client.lanes.retain(|_, lane| !lane.is_idle());
+        client.witnesses.orphan(&mut self.dice);
+    }
+
+    /// A witness, or what erases one, is queued.
+    pub(super) fn queue_witness(&mut self, producer: usize, key: &str, value: Option<&[u8]>) {
+        self.clients[producer].witnesses.push(key, value);
+    }
+
+    pub(super) fn next_witness(&mut self, producer: usize) -> Option<Outcome> {
+        self.clients[producer].witnesses.next_outcome()
     }
 
     /// The producer that lives will go on without a process.
@@ -118,13 +137,13 @@ impl Cluster {
 
     /// Whether no request of any producer is on its way.
     pub(super) fn is_quiet(&self) -> bool {
-        self.clients.iter().all(|client| client.lanes.values().all(Lane::is_idle))
+        self.clients.iter().all(Client::is_idle)
     }
 
     /// One thing that the network does.
     pub(super) fn step(&mut self, plan: &Plan) {
         let live = self.clients.iter().rposition(|client| client.is_alive);
-        let has_way = |client: &Client| !client.is_alive && !client.lanes.is_empty();
+        let has_way = |client: &Client| !client.is_alive && !client.is_idle();
         let late = self.clients.iter().position(has_way);
         let producer = match (live, late) {
             (Some(_), Some(late)) if self.dice.one_in(12) => late,
@@ -134,7 +153,14 @@ impl Cluster {
         };
         let late_reports = std::mem::take(&mut self.clients[producer].late_reports);
         self.clients[producer].reports.extend(late_reports);
-        let lanes = &self.clients[producer].lanes;
+        let client = &mut self.clients[producer];
+        if !client.witnesses.is_empty() && (client.lanes.is_empty() || self.dice.one_in(4)) {
+            if !client.is_alive {
+                self.chronicle.saw(Rare::LateWitness);
+            }
+            return client.witnesses.step(&mut self.brokers.witnesses);
+        }
+        let lanes = &client.lanes;
         if lanes.is_empty() {
             return;
         }
@@ -250,6 +276,7 @@ impl Cluster {
     fn give_up(&mut self, producer: usize, reason: String) {
         let client = &mut self.clients[producer];
         client.broken.get_or_insert(reason);
+        client.witnesses.give_up(&mut self.brokers.witnesses, &mut self.dice);
         let outcome = Outcome::Broken("purged".to_owned());
         for lane in client.lanes.values_mut() {
             client.reports.extend(lane.take_queue().into_iter().map(|r| reported(r, &outcome)));

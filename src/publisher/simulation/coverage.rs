@@ -62,6 +62,11 @@ rare_states! {
     SettledAfterCut: "what was in flight was acknowledged after the connection was lost",
     ProducerBroken: "the producer broke",
     EndedUnroutable: "a run ended with an event that has no topic",
+    WitnessAhead: "a confirmed position waited for its witness",
+    LateWitness: "a witness of a dead session was on its way",
+    GapFound: "a session found that the server's history lacks what was witnessed",
+    GapHidden: "a gap went unseen: a broker showed less of the witnesses than it had acknowledged",
+    GapAccepted: "a person accepted a gap",
     OldProcessThaws: "an old process thawed and sent what it had",
     EndedUnhealed: "a run ended with an event that Kafka never takes",
 }

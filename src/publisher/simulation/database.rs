@@ -1,10 +1,16 @@
 //! Database: writers, their WAL, and the slot, as PostgreSQL keeps them.
 
+use std::cell::Cell;
+
 use super::{
     chance::{Dice, Plan},
     chronicle::Chronicle,
     coverage::Rare,
     truth::Truth,
+};
+use crate::{
+    wal::Lsn,
+    witness::{Here, Identity, Look, TimelineEnd},
 };
 
 /// One change of a committed transaction.
@@ -50,6 +56,12 @@ pub(super) struct Database {
     open: Vec<Open>,
     pub(super) slot: Slot,
     pub(super) timeline: u32,
+    /// How many there were.
+    timelines: u32,
+    /// Where earlier timelines ended.
+    pub(super) history: Vec<TimelineEnd>,
+    /// The slot was told more than the history that is left has, and nobody has accepted it.
+    pub(super) has_lost_confirmed: Cell<bool>,
     /// It is starting, and takes no connection.
     pub(super) down: u32,
     truth: Truth,
@@ -68,6 +80,9 @@ impl Database {
             open: Vec::new(),
             slot,
             timeline: 1,
+            timelines: 1,
+            history: Vec::new(),
+            has_lost_confirmed: Cell::new(false),
             down: 0,
             truth,
             chronicle,
@@ -123,13 +138,44 @@ impl Database {
         self.log.truncate(self.log.partition_point(|transaction| transaction.end <= end));
         self.truth.lost_beyond(end);
         self.lsn = end;
-        self.timeline += 1;
+        self.leave_timeline(Lsn::new(end));
+        if self.slot.confirmed > end {
+            self.has_lost_confirmed.set(true);
+        }
+        self.timelines += 1;
+        self.timeline = self.timelines;
         self.chronicle.saw(Rare::Failover);
         self.slot.confirmed = self.slot.synced;
         self.slot.persisted = self.slot.synced;
         self.down = dice.between(0, 5) as u32;
         // The new timeline begins with records of its own, so that no position is the same by chance.
         self.lsn += dice.between(1, 40);
+    }
+
+    /// A standby that lags behind the last promotion is still on the timeline before it.
+    fn leave_timeline(&mut self, end: Lsn) {
+        let mut timeline = self.timeline;
+        while let Some(last) = self.history.pop_if(|last| last.end > end) {
+            timeline = last.timeline;
+        }
+        self.history.push(TimelineEnd { timeline, end });
+    }
+
+    /// What a publisher compares its witness with.
+    pub(super) fn here(&self) -> Here {
+        Here {
+            system_identifier: 1,
+            timeline: self.timeline,
+            history: self.history.clone(),
+            slot_confirmed: Ok(Lsn::new(self.slot.confirmed)),
+            look: self.look(),
+        }
+    }
+
+    /// One look at a catalog that never changes.
+    pub(super) fn look(&self) -> Look {
+        let identity = Identity::new([("the table", "1".to_owned())]);
+        Look { lsn: Lsn::new(self.lsn), oldest_xid: 0, identity }
     }
 
     /// Writers come to an end.

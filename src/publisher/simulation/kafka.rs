@@ -16,9 +16,55 @@ pub(super) use crate::kafka::{Delivery, FlightId, Offer, Outcome, Refusal};
 use crate::{
     ack::Ticket,
     fault::Fault,
-    kafka::{Flight, Flights, Gate, TopicId, partition_of},
+    kafka::{Flight, Flights, Gate, TopicId, WitnessTopic, partition_of},
     outbox::{Position, Record},
 };
+
+/// What the carrier's keeper needs of the settings.
+#[derive(Clone)]
+pub(super) struct Config {
+    pub(super) witness: Option<WitnessTopic>,
+    pub(super) cluster: Shared,
+    /// How often a broker shows less of the witnesses than it has acknowledged.
+    pub(super) shows_less: u32,
+}
+
+/// The witness topic, read from the model.
+pub(super) mod witnesses {
+    use std::time::Duration;
+
+    use super::Config;
+    pub(in super::super) use crate::kafka::witnesses::{Records, WitnessError};
+
+    /// A reading under way. It takes as long as the dice say.
+    pub(in super::super) struct Reading {
+        config: Config,
+        topic: String,
+        is_first: bool,
+    }
+
+    impl Reading {
+        pub(in super::super) fn start(config: &Config, topic: &str, wait: Duration) -> Reading {
+            let (config, topic) = (config.clone(), topic.to_owned());
+            Reading { config, topic, is_first: wait.is_zero() }
+        }
+
+        pub(in super::super) fn answer(&self) -> Option<Result<Records, WitnessError>> {
+            let mut cluster = self.config.cluster.borrow_mut();
+            if cluster.dice.one_in(2) {
+                return None;
+            }
+            let is_troubled = !cluster.brokers.is_healed;
+            if is_troubled && cluster.dice.one_in(10) {
+                let (topic, reason) = (self.topic.clone(), "nobody answers".to_owned());
+                return Some(Err(WitnessError::NotNow { topic, reason }));
+            }
+            let rate = self.config.shows_less;
+            let is_behind = is_troubled && self.is_first && cluster.dice.one_in(rate);
+            Some(Ok(cluster.brokers.witnesses.read(is_behind)))
+        }
+    }
+}
 
 /// Records that wait in librdkafka's queue, at most.
 const QUEUE: usize = 60;
@@ -42,6 +88,8 @@ pub(super) struct Producer {
     cluster: Shared,
     flights: Flights,
     topics: Vec<Topic>,
+    /// What became of the witness that was sent last.
+    witness: Option<Outcome>,
     mutation: Mutation,
     truth: Truth,
     chronicle: Chronicle,
@@ -65,6 +113,7 @@ impl Producer {
             cluster: cluster.clone(),
             flights: Flights::default(),
             topics: (0..topics).map(topic).collect(),
+            witness: None,
             mutation,
             truth,
             chronicle,
@@ -138,7 +187,35 @@ impl Producer {
     /// The network moves by itself.
     pub(super) fn serve(&mut self, _wait: Duration) {}
 
+    pub(super) fn send_witness(
+        &self,
+        _topic: &str,
+        key: &str,
+        value: &[u8],
+    ) -> Result<bool, Outcome> {
+        let mut cluster = self.cluster.borrow_mut();
+        if let Some(reason) = cluster.broken(self.id) {
+            return Err(Outcome::Broken(reason.to_owned()));
+        }
+        if cluster.dice.one_in(20) {
+            return Ok(false);
+        }
+        cluster.queue_witness(self.id, key, Some(value));
+        Ok(true)
+    }
+
+    pub(super) fn erase_witness(&self, _topic: &str, key: &str) {
+        self.cluster.borrow_mut().queue_witness(self.id, key, None);
+    }
+
+    pub(super) fn witness_outcome(&mut self) -> Option<Outcome> {
+        self.witness.take()
+    }
+
     pub(super) fn next_delivery(&mut self, now: Instant) -> Option<Delivery> {
+        if let Some(outcome) = self.cluster.borrow_mut().next_witness(self.id) {
+            self.witness = Some(outcome);
+        }
         loop {
             let report = self.cluster.borrow_mut().next_report(self.id)?;
             let Report { number, event, mut outcome } = report;

@@ -8,14 +8,17 @@ use super::{
     coverage::Rare,
     ending::Ended,
     engine::{Engine, tests::config},
-    kafka::{Producer, Refusal},
+    kafka::{Config, Producer, Refusal},
+    keeper::Keeper,
     mutation::Mutation,
     promises::Promises,
     scene::Scene,
     session::{STALL_TIMEOUT, Session, Turned, Watch},
     walsender::{Sent, Walsender},
+    witness_topic::subject,
 };
 use crate::{
+    kafka::WitnessTopic,
     outbox::Position,
     publisher::{
         EngineConfig,
@@ -24,12 +27,14 @@ use crate::{
         memory::{History, Memory},
     },
     wal::Lsn,
+    witness::Gap,
 };
 
 /// As in the product.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 const SLOT_BUSY_WAIT: Duration = Duration::from_millis(500);
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
+const GAP_WAIT: Duration = Duration::from_secs(5);
 
 enum State {
     /// There is no process until then.
@@ -211,6 +216,7 @@ impl Process {
         let engine = EngineConfig {
             start,
             acknowledged_before: self.memory.acknowledged_before,
+            keeps_witness: scene.plan.keeps_witness,
             ..config(scene.plan.window)
         };
         let board = Board::new(self.holding, scene.now);
@@ -219,7 +225,7 @@ impl Process {
         let engine = Engine::new(engine, scene.now);
         let producer = self.producer(scene);
         let carrier = Carrier::new(engine, producer, board, suspects, STALL_TIMEOUT);
-        let carrier = carrier.leave_when_shut_out(false);
+        let carrier = carrier.with_witness(keeper(scene)).leave_when_shut_out(false);
         let promises = Promises::new(start.as_u64());
         if std::mem::replace(&mut self.timeline, scene.database.timeline) != scene.database.timeline
         {
@@ -229,7 +235,8 @@ impl Process {
         let watch = Watch { promises, timeline: self.timeline };
         let rows = scene.truth.newest_acknowledged().map_or(0, |(row, _)| row);
         let known_rows = if scene.plan.is(Mutation::ResumesPastLastRow) { rows } else { 0 };
-        self.state = State::Streaming(Box::new(Session::new(stream, carrier, watch, known_rows)));
+        self.state =
+            State::Streaming(Box::new(Session::new(stream, carrier, watch, known_rows, scene.now)));
     }
 
     fn producer(&self, scene: &Scene) -> Producer {
@@ -289,11 +296,12 @@ impl Process {
         if self.is_told_to_stop {
             return self.leave(carrier, Some(Ended::Stopped), scene);
         }
-        if carrier.in_flight() == 0 && in_hand.is_none() {
+        if carrier.in_flight() == 0 && !carrier.is_unwitnessed() && in_hand.is_none() {
             scene.chronicle.saw(Rare::StalledAndOutlasted);
             return self.leave(carrier, None, scene);
         }
         let went = carrier.collect(scene.now).and_then(|_| {
+            carrier.witness(None, scene.now)?;
             carrier.check_credentials(scene.now)?;
             if let Some(frame) = in_hand.take()
                 && carrier.take(&frame.bytes, scene.now)? == Taken::NotNow
@@ -313,8 +321,9 @@ impl Process {
     /// A session is over; `None` when time cures it. What is known is kept for the next.
     fn leave(&mut self, carrier: Carrier, ended: Option<Ended>, scene: &mut Scene) {
         let engine = &carrier.engine;
-        let (mut confirmed, received) = (engine.confirmed().lsn(), engine.received_lsn());
-        let mut first = carrier.first_unacknowledged();
+        let (mut confirmed, received) = (engine.told().lsn(), engine.received_lsn());
+        let acknowledged = Position { commit_lsn: engine.confirmed().lsn(), ordinal: 0 };
+        let mut first = carrier.first_unacknowledged().max(Some(acknowledged));
         self.confirmed = (self.timeline, confirmed.as_u64());
         match scene.plan.mutation {
             Mutation::ResumesAtReceived => confirmed = received,
@@ -357,6 +366,7 @@ impl Process {
                 }
                 self.state = State::Between(scene.now);
             }
+            Some(Ended::Gap(gap)) => self.find_gap(&gap, scene),
             Some(Ended::Held(fault, at)) if !fault.kind.is_transient() => self.hold(at, scene),
             Some(Ended::Held(..)) => {
                 scene.chronicle.saw(Rare::ServerSilent);
@@ -368,6 +378,23 @@ impl Process {
             }
             _ => self.retry(scene),
         }
+    }
+
+    /// It is held until a person accepts it.
+    fn find_gap(&mut self, gap: &Gap, scene: &mut Scene) {
+        scene.chronicle.saw(Rare::GapFound);
+        let mut cluster = scene.cluster.borrow_mut();
+        if !cluster.brokers.witnesses.is_gap_true(scene.database.timeline, &scene.database.history)
+        {
+            scene.chronicle.broken(format!("a false alarm: {gap:?}"));
+        }
+        if scene.is_healed || scene.dice.one_in(3) {
+            cluster.brokers.witnesses.accept(&scene.database.here());
+            scene.database.has_lost_confirmed.set(false);
+        }
+        drop(cluster);
+        self.holding = true;
+        self.state = State::Between(scene.now + GAP_WAIT);
     }
 
     fn retry(&mut self, scene: &mut Scene) {
@@ -387,4 +414,14 @@ impl Process {
         self.held_at = at;
         self.state = State::Between(scene.now + self.held.next_wait());
     }
+}
+
+/// The product's keeper on the model of the topic.
+fn keeper(scene: &mut Scene) -> Option<Keeper> {
+    let name = "postrider.witness".to_owned();
+    let witness = scene.plan.keeps_witness.then_some(WitnessTopic { name, replicas: 1 });
+    let (cluster, shows_less) = (scene.cluster.clone(), scene.plan.shows_less);
+    let config = Config { witness, cluster, shows_less };
+    let run = scene.dice.between(0, u64::MAX);
+    Keeper::start(&config, subject(), scene.database.here(), run)
 }

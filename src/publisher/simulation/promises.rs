@@ -34,6 +34,11 @@ impl Promises {
         }
     }
 
+    /// Where the session began.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
     /// A frame was taken in; `was_settled` is whether nothing was open or in flight before.
     pub(super) fn took(&mut self, kind: Kind, was_settled: bool) {
         self.has_cause |= matches!(kind, Kind::Commit(_) | Kind::Keepalive(_));

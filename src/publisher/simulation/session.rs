@@ -18,6 +18,7 @@ pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// As in the product.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const WITNESS_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a turn comes to.
 pub(super) enum Turned {
@@ -33,6 +34,8 @@ pub(super) struct Session {
     pub(super) watch: Watch,
     /// Until when the drain may take, once it has begun.
     stopping: Option<Instant>,
+    /// When the drain last saw that something was not acknowledged.
+    acknowledged_at: Instant,
     /// A mutation's: rows that stand before it are taken for known.
     known_rows: u64,
     last_keepalive: u64,
@@ -77,9 +80,19 @@ impl Session {
         carrier: Carrier,
         watch: Watch,
         known_rows: u64,
+        now: Instant,
     ) -> Session {
-        let (in_hand, stopping, last_keepalive, waits) = (None, None, 0, None);
-        Session { stream, carrier, in_hand, watch, stopping, known_rows, last_keepalive, waits }
+        Session {
+            stream,
+            carrier,
+            in_hand: None,
+            watch,
+            stopping: None,
+            acknowledged_at: now,
+            known_rows,
+            last_keepalive: 0,
+            waits: None,
+        }
     }
 
     /// One turn of the loop.
@@ -102,6 +115,11 @@ impl Session {
     fn go_round(&mut self, scene: &mut Scene) -> Result<(), Ended> {
         let now = scene.now;
         self.carrier.collect(now)?;
+        let look = scene.dice.one_in(8).then(|| scene.database.look());
+        self.carrier.witness(look, now)?;
+        if self.carrier.is_unwitnessed() {
+            scene.chronicle.saw(Rare::WitnessAhead);
+        }
         if let Some(update) = self.carrier.engine.status_update(now) {
             self.confirm(update.confirmed.lsn().as_u64(), scene);
         }
@@ -181,15 +199,50 @@ impl Session {
         if let Some(words) = self.watch.promises.refused(told, &scene.truth) {
             scene.chronicle.broken(format!("the server was told so: {words}"));
         }
+        self.look_at_witness(told, scene);
         scene.chronicle.tell(|| format!("status update: {told}"));
         self.stream.reply(told);
     }
 
+    /// A8: the server is told what a witness says, and nothing where the history lacks what it was
+    /// told before.
+    fn look_at_witness(&self, told: u64, scene: &Scene) {
+        let start = self.watch.promises.start();
+        if !scene.plan.keeps_witness || told <= start {
+            return;
+        }
+        let witnessed = scene.cluster.borrow().brokers.witnesses.highest_on(self.watch.timeline);
+        if witnessed.is_none_or(|witnessed| witnessed.as_u64() < told) {
+            scene.chronicle.broken(format!("A8: {told} is told, {witnessed:?} is witnessed"));
+        }
+        if !scene.database.has_lost_confirmed.get() {
+            return;
+        }
+        if scene.cluster.borrow().brokers.witnesses.has_shown_less {
+            // An older witness than the last one knows less of what the history lacks.
+            scene.database.has_lost_confirmed.set(false);
+            scene.chronicle.saw(Rare::GapHidden);
+        } else {
+            let (history, said) =
+                (&scene.database.history, scene.cluster.borrow().brokers.witnesses.said());
+            scene
+                .chronicle
+                .broken(format!("{told} is told over a gap: {history:?}, witnessed: {said}"));
+        }
+    }
+
     /// Begins no transaction, waits for what is in flight, confirms and closes.
     fn drain(&mut self, scene: &mut Scene) -> Turned {
-        let limit = *self.stopping.get_or_insert(scene.now + DRAIN_LIMIT);
-        let is_unfinished = self.is_unfinished();
-        if is_unfinished && scene.now < limit {
+        let limit = *self.stopping.get_or_insert_with(|| {
+            self.acknowledged_at = scene.now;
+            scene.now + DRAIN_LIMIT
+        });
+        if self.has_unacknowledged() {
+            self.acknowledged_at = scene.now;
+        }
+        self.carrier.engine.hurry();
+        let is_late = scene.now >= limit || scene.now - self.acknowledged_at >= WITNESS_LIMIT;
+        if self.is_unfinished() && !is_late {
             match self.go_round(scene) {
                 Ok(()) => return Turned::On,
                 Err(ended) if !ended.may_confirm() => return Turned::Ended(Ended::Stopped),
@@ -205,6 +258,10 @@ impl Session {
     }
 
     fn is_unfinished(&self) -> bool {
+        self.has_unacknowledged() || self.carrier.is_unwitnessed()
+    }
+
+    fn has_unacknowledged(&self) -> bool {
         self.carrier.in_flight() > 0 || self.carrier.engine.is_amid_rows()
     }
 }
