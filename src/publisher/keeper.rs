@@ -45,6 +45,9 @@ enum State {
     /// Nothing is missing.
     Keeping {
         epoch: u64,
+        /// Was witnessed before on this history. A slot that stands there was moved by us, though a
+        /// crash has set the one that we stream from back: a standby may have kept it.
+        least: Lsn,
         /// Keys of records that the first witness replaces.
         older: Vec<String>,
         /// There was no witness: one is written before anything is confirmed.
@@ -118,14 +121,14 @@ impl Keeper {
         if let Some(outcome) = producer.witness_outcome() {
             self.came_back(outcome, engine, producer)?;
         }
-        let State::Keeping { epoch, adopting, .. } = self.state else { return Ok(()) };
+        let State::Keeping { epoch, least, adopting, .. } = self.state else { return Ok(()) };
         let wanted = match (adopting, due) {
             (Adopting::Wanted, _) => engine.told(),
             (Adopting::No, Some(confirmed)) => confirmed,
             _ => return Ok(()),
         };
         failpoint!("before_witness");
-        let value = self.witness(epoch, wanted.lsn()).to_json();
+        let value = self.witness(epoch, wanted.lsn().max(least)).to_json();
         match producer.send_witness(&self.topic, &self.key, &value) {
             Ok(true) => {
                 if let State::Keeping { adopting: adopting @ Adopting::Wanted, .. } =
@@ -197,7 +200,9 @@ impl Keeper {
                 Adopting::Wanted
             }
         };
-        self.state = State::Keeping { epoch: found.next_epoch(), older: found.keys, adopting };
+        let least = found.witness.as_ref().map_or(Lsn::ZERO, |witness| witness.confirmed);
+        let epoch = found.next_epoch();
+        self.state = State::Keeping { epoch, least, older: found.keys, adopting };
     }
 
     fn came_back(
