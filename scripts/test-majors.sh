@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What depends on the server: the catalog, the stream's bytes, sessions and how they end.
-readonly SLICE=(alters:: check_postgres:: check_slot:: check_table:: columns:: delivery:: facts:: gaps:: leaves:: lifecycle:: origin:: partitions:: startup::
+readonly SLICE=(alters:: check_postgres:: check_slot:: check_table:: columns:: delivery:: facts:: gaps::catalog:: gaps::quiet:: gaps::slots:: gaps::witness:: leaves:: lifecycle:: origin:: partitions:: startup::
     surroundings:: transactions:: two_phase:: watch:: writes::)
 # Of these, what no other major shows.
 readonly CORE=(alters:: facts:: gaps::catalog:: gaps::slots:: leaves:: origin:: partitions:: surroundings:: two_phase:: watch:: writes::)

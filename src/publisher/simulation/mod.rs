@@ -28,6 +28,7 @@ mod chronicle;
 mod cluster;
 mod coverage;
 mod database;
+mod examining;
 mod kafka;
 #[expect(clippy::duplicate_mod, reason = "the product's own, beside other neighbours")]
 #[path = "../keeper.rs"]

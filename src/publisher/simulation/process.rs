@@ -8,17 +8,14 @@ use super::{
     coverage::Rare,
     ending::Ended,
     engine::{Engine, tests::config},
-    kafka::{Config, Producer, Refusal},
-    keeper::Keeper,
+    kafka::{Producer, Refusal},
     mutation::Mutation,
     promises::Promises,
     scene::Scene,
     session::{STALL_TIMEOUT, Session, Turned, Watch},
     walsender::{Sent, Walsender},
-    witness_topic::subject,
 };
 use crate::{
-    kafka::WitnessTopic,
     outbox::Position,
     publisher::{
         EngineConfig,
@@ -27,16 +24,14 @@ use crate::{
         memory::{History, Memory},
     },
     wal::Lsn,
-    witness::Gap,
 };
 
 /// As in the product.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 const SLOT_BUSY_WAIT: Duration = Duration::from_millis(500);
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
-const GAP_WAIT: Duration = Duration::from_secs(5);
 
-enum State {
+pub(super) enum State {
     /// There is no process until then.
     Down(Instant),
     /// The supervisor waits.
@@ -50,9 +45,9 @@ enum State {
 
 /// One publisher process after another.
 pub(super) struct Process {
-    state: State,
+    pub(super) state: State,
     memory: Memory,
-    holding: bool,
+    pub(super) holding: bool,
     held_at: Option<Position>,
     transient: Backoff,
     held: Backoff,
@@ -65,6 +60,8 @@ pub(super) struct Process {
     timeline: u32,
     /// Before it all is known to be acknowledged, on that timeline and in this process.
     known: Option<Position>,
+    /// The last session was suspicious, or a gap was found.
+    pub(super) compare_first: bool,
     /// A timeline, and where the last session had confirmed on it (A2).
     confirmed: (u32, u64),
 }
@@ -82,6 +79,7 @@ impl Process {
             begun_at: now,
             is_told_to_stop: false,
             suspected: 0,
+            compare_first: false,
             timeline: 0,
             known: None,
             confirmed: (0, 0),
@@ -207,6 +205,7 @@ impl Process {
             true => (scene.database.timeline, scene.database.lsn),
             false => (1, u64::MAX),
         };
+        let Some(keeper) = self.keeper(scene) else { return };
         let history = History { system_identifier: 1, timeline, table_oid: OUTBOX };
         assert!(self.memory.enter(history, Lsn::new(flushed)), "there is one system");
         let slot = scene.database.slot.confirmed;
@@ -225,7 +224,7 @@ impl Process {
         let engine = Engine::new(engine, scene.now);
         let producer = self.producer(scene);
         let carrier = Carrier::new(engine, producer, board, suspects, STALL_TIMEOUT);
-        let carrier = carrier.with_witness(keeper(scene)).leave_when_shut_out(false);
+        let carrier = carrier.with_witness(keeper).leave_when_shut_out(false);
         let promises = Promises::new(start.as_u64());
         if std::mem::replace(&mut self.timeline, scene.database.timeline) != scene.database.timeline
         {
@@ -366,6 +365,7 @@ impl Process {
                 }
                 self.state = State::Between(scene.now);
             }
+            Some(Ended::Suspicious) => self.look_again(scene),
             Some(Ended::Gap(gap)) => self.find_gap(&gap, scene),
             Some(Ended::Held(fault, at)) if !fault.kind.is_transient() => self.hold(at, scene),
             Some(Ended::Held(..)) => {
@@ -378,23 +378,6 @@ impl Process {
             }
             _ => self.retry(scene),
         }
-    }
-
-    /// It is held until a person accepts it.
-    fn find_gap(&mut self, gap: &Gap, scene: &mut Scene) {
-        scene.chronicle.saw(Rare::GapFound);
-        let mut cluster = scene.cluster.borrow_mut();
-        if !cluster.brokers.witnesses.is_gap_true(scene.database.timeline, &scene.database.history)
-        {
-            scene.chronicle.broken(format!("a false alarm: {gap:?}"));
-        }
-        if scene.is_healed || scene.dice.one_in(3) {
-            cluster.brokers.witnesses.accept(&scene.database.here());
-            scene.database.has_lost_confirmed.set(false);
-        }
-        drop(cluster);
-        self.holding = true;
-        self.state = State::Between(scene.now + GAP_WAIT);
     }
 
     fn retry(&mut self, scene: &mut Scene) {
@@ -414,14 +397,4 @@ impl Process {
         self.held_at = at;
         self.state = State::Between(scene.now + self.held.next_wait());
     }
-}
-
-/// The product's keeper on the model of the topic.
-fn keeper(scene: &mut Scene) -> Option<Keeper> {
-    let name = "postrider.witness".to_owned();
-    let witness = scene.plan.keeps_witness.then_some(WitnessTopic { name, replicas: 1 });
-    let (cluster, shows_less) = (scene.cluster.clone(), scene.plan.shows_less);
-    let config = Config { witness, cluster, shows_less };
-    let run = scene.dice.between(0, u64::MAX);
-    Keeper::start(&config, subject(), scene.database.here(), run)
 }
