@@ -12,6 +12,7 @@ mod verdict;
 
 use std::time::Duration;
 
+pub use identity::THE_PUBLICATION;
 pub use read::inspect;
 
 use super::Endpoint;

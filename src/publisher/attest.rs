@@ -18,8 +18,11 @@ use crate::{
         setup,
     },
     wal::{LogicalMessage, Lsn},
-    witness::{Cause, Gap, Here, Highest, Witness, compare},
+    witness::{Cause, Gap, Here, Highest, Look, Witness, compare},
 };
+
+/// From this version on a missing publication is warned of and its rows are skipped.
+const WARNS_ONLY: i32 = 180_000;
 
 /// How long to wait for a slot that is in use.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -81,7 +84,11 @@ pub fn attest(
         break (facts, here, found, gap);
     };
     let passed = match &gap {
-        Some(gap) => runtime.block_on(pass_over(config, &facts, gap)).map_err(|e| e.fault())?,
+        Some(gap) => {
+            let replaced = is_replaced(found.witness.as_ref(), &here);
+            let passed = runtime.block_on(pass_over(config, &facts, (gap, replaced)));
+            passed.map_err(|error| error.fault())?
+        }
         None => None,
     };
     let confirmed = passed.or(here.slot_confirmed.ok()).unwrap_or(here.look.lsn);
@@ -134,26 +141,41 @@ async fn look(config: &Settings) -> Result<(Facts, Here), Error> {
 /// What was written while the catalog was another one may stand in the way for ever: without a
 /// publication the server fails at it, and without a column we do. The gap covers that time, so then
 /// the slot passes over it; where it came to stand is returned.
-async fn pass_over(config: &Settings, facts: &Facts, gap: &Gap) -> Result<Option<Lsn>, Error> {
+///
+/// From PostgreSQL 18 on the server warns where it failed before, and the stream is ended for the
+/// warning; a query does not show it. So there it is enough that the publication was `replaced`.
+async fn pass_over(
+    config: &Settings,
+    facts: &Facts,
+    (gap, replaced): (&Gap, bool),
+) -> Result<Option<Lsn>, Error> {
     let of_catalog = |cause: &Cause| matches!(cause, Cause::Catalog { .. } | Cause::Spoiled { .. });
     let stands = facts.slot.as_ref().and_then(|slot| slot.confirmed_flush_lsn);
     if !gap.causes.iter().any(of_catalog) || stands.is_none_or(|stands| stands >= gap.until) {
         return Ok(None);
     }
     let mut sql = SqlClient::connect(&config.postgres).await?;
-    let stuck = match setup::relations_before(&mut sql, gap.until).await {
-        Ok(messages) => {
-            let today = catalog_table(facts).columns;
-            messages.iter().any(|message| is_short_of_columns(config, &today, message))
-        }
-        Err(Error::Server { .. } | Error::PublicationMissing { .. }) => true,
-        Err(error) => return Err(error),
-    };
+    let stuck = replaced && facts.server.version_num >= WARNS_ONLY;
+    let stuck = stuck
+        || match setup::relations_before(&mut sql, gap.until).await {
+            Ok(messages) => {
+                let today = catalog_table(facts).columns;
+                messages.iter().any(|message| is_short_of_columns(config, &today, message))
+            }
+            Err(Error::Server { .. } | Error::PublicationMissing { .. }) => true,
+            Err(error) => return Err(error),
+        };
     if !stuck {
         return Ok(None);
     }
     setup::pass_over(&sql, gap.until).await?;
     Ok(Some(gap.until))
+}
+
+/// Whether the publication is another one than when it was seen good.
+fn is_replaced(witness: Option<&Witness>, here: &Here) -> bool {
+    let oid = |look: &Look| look.identity.oid(facts::THE_PUBLICATION).map(str::to_owned);
+    witness.is_some_and(|witness| oid(&witness.seen) != oid(&here.look))
 }
 
 /// Whether rows of this description cannot become records.

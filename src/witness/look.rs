@@ -18,6 +18,11 @@ impl Identity {
         Identity(parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect())
     }
 
+    /// The oid of a part; `None` when there is no such part.
+    pub fn oid(&self, part: &str) -> Option<&str> {
+        self.0.get(part)?.split('/').next()
+    }
+
     /// The names of the parts that are not the same in both.
     pub fn differences(&self, other: &Identity) -> Vec<String> {
         let mut parts: Vec<&String> = self.0.keys().chain(other.0.keys()).collect();

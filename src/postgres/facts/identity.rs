@@ -3,6 +3,9 @@
 use super::{Facts, Persistence};
 use crate::witness::{Identity, Look};
 
+/// The part that is the publication itself.
+pub const THE_PUBLICATION: &str = "the publication";
+
 impl Facts {
     /// The catalog at this moment, for a witness.
     pub fn look(&self) -> Look {
@@ -28,7 +31,7 @@ impl Facts {
         });
         Identity::new([
             (
-                "the publication",
+                THE_PUBLICATION,
                 publication.map_or_else(missing, |p| format!("{}/{}", p.oid, p.changed_by)),
             ),
             (
