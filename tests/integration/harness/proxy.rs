@@ -214,7 +214,7 @@ impl Pass {
         let mut buffer = vec![0; 1 << 16];
         let mut swallowed = false;
         while !self.over.load(Ordering::Relaxed) {
-            let manner = self.course.manners.lock().unwrap()[self.direction as usize];
+            let manner = self.manner();
             if manner.frozen {
                 thread::sleep(LOOK / 4);
                 continue;
@@ -238,6 +238,8 @@ impl Pass {
                 }
                 Err(_) => break,
             };
+            // It may have changed while nothing came.
+            let manner = self.thawed();
             if manner.swallows {
                 swallowed = true;
             } else if !self.pass(&mut buffer[..length], &manner) {
@@ -248,6 +250,21 @@ impl Pass {
         if !was_over {
             let _ = self.to.shutdown(Shutdown::Both);
             let _ = self.from.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn manner(&self) -> Manner {
+        self.course.manners.lock().unwrap()[self.direction as usize]
+    }
+
+    /// The manner as soon as it lets anything pass, or the connection is over.
+    fn thawed(&self) -> Manner {
+        loop {
+            let manner = self.manner();
+            if !manner.frozen || self.over.load(Ordering::Relaxed) {
+                return manner;
+            }
+            thread::sleep(LOOK / 4);
         }
     }
 
